@@ -1,0 +1,11 @@
+//! Instances: one Odoo each.
+
+mod names;
+mod settings;
+mod sizing;
+mod state;
+
+pub use names::Names;
+pub use settings::{Edition, EnvironmentType, Settings};
+pub use sizing::{Sizing, auto_workers, memory_limit_bytes};
+pub use state::{InstanceStatus, Transition};

@@ -1,0 +1,221 @@
+//! The life of an instance.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Code, Problem};
+
+/// Where an instance stands in its life. What was last *observed* of it is kept beside this, with its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InstanceStatus {
+    /// Its parts are being made.
+    Creating,
+    /// It is meant to serve.
+    Running,
+    /// It is being started.
+    Starting,
+    /// It is being stopped.
+    Stopping,
+    /// It is meant to rest; database and files are kept.
+    Stopped,
+    /// It is being stopped and started.
+    Restarting,
+    /// Its settings are being changed.
+    Updating,
+    /// An operation left it in a state that needs a person; the message says which.
+    Failed,
+    /// Its parts are being taken away.
+    Removing,
+    /// It is gone; the row stays for the record.
+    Removed,
+}
+
+/// What can happen to an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transition {
+    /// Make it again after a creation that was rolled back.
+    Recreate,
+    /// Begin to start.
+    Start,
+    /// Begin to stop.
+    Stop,
+    /// Begin to restart.
+    Restart,
+    /// Begin to change its settings.
+    Update,
+    /// Begin to remove it.
+    Remove,
+    /// The operation ended with the instance serving.
+    Up,
+    /// The operation ended with the instance resting.
+    Down,
+    /// The operation ended with the instance gone.
+    Gone,
+    /// The operation ended without knowing where the instance stands.
+    Lost,
+}
+
+impl InstanceStatus {
+    /// Every status.
+    pub const ALL: &'static [Self] = &[
+        Self::Creating,
+        Self::Running,
+        Self::Starting,
+        Self::Stopping,
+        Self::Stopped,
+        Self::Restarting,
+        Self::Updating,
+        Self::Failed,
+        Self::Removing,
+        Self::Removed,
+    ];
+
+    /// The status as it stands in the database and in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Running => "running",
+            Self::Starting => "starting",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Restarting => "restarting",
+            Self::Updating => "updating",
+            Self::Failed => "failed",
+            Self::Removing => "removing",
+            Self::Removed => "removed",
+        }
+    }
+
+    /// Whether an operation is at work on it.
+    pub const fn is_changing(self) -> bool {
+        matches!(
+            self,
+            Self::Creating
+                | Self::Starting
+                | Self::Stopping
+                | Self::Restarting
+                | Self::Updating
+                | Self::Removing
+        )
+    }
+
+    /// The status after a transition, or why there is none.
+    pub fn after(self, transition: Transition) -> Result<Self, Problem> {
+        use Transition as T;
+        let next = match (self, transition) {
+            (Self::Removed, T::Recreate) => Self::Creating,
+            (Self::Stopped | Self::Failed, T::Start) => Self::Starting,
+            (Self::Running | Self::Failed, T::Stop) => Self::Stopping,
+            (Self::Running | Self::Failed, T::Restart) => Self::Restarting,
+            (Self::Running | Self::Stopped | Self::Failed, T::Update) => Self::Updating,
+            (Self::Running | Self::Stopped | Self::Failed, T::Remove) => Self::Removing,
+            (s, T::Up) if s.is_changing() => Self::Running,
+            (s, T::Down) if s.is_changing() && s != Self::Creating => Self::Stopped,
+            (Self::Creating | Self::Removing, T::Gone) => Self::Removed,
+            (s, T::Lost) if s.is_changing() => Self::Failed,
+            _ => return Err(self.refuse(transition)),
+        };
+        Ok(next)
+    }
+
+    fn refuse(self, transition: Transition) -> Problem {
+        let verb = match transition {
+            Transition::Recreate => "created again",
+            Transition::Start => "started",
+            Transition::Stop => "stopped",
+            Transition::Restart => "restarted",
+            Transition::Update => "changed",
+            Transition::Remove => "deleted",
+            Transition::Up | Transition::Down | Transition::Gone | Transition::Lost => "finished",
+        };
+        if self.is_changing() {
+            return Problem::new(
+                Code::OperationInProgress,
+                format!("The instance is {self} and cannot be {verb} now"),
+                "Wait for the operation that is at work on it, or cancel that one first.",
+            );
+        }
+        Problem::new(
+            Code::StateConflict,
+            format!("The instance is {self} and cannot be {verb}"),
+            "Look at its state first; it may be as you want it already.",
+        )
+    }
+}
+
+impl FromStr for InstanceStatus {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|s| s.as_str() == text)
+            .ok_or_else(|| format!("unknown status `{text}`"))
+    }
+}
+
+impl fmt::Display for InstanceStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{InstanceStatus as S, Transition as T, *};
+
+    /// The whole table: every status (row) under every transition (column); `-` is refused.
+    #[test]
+    fn table() {
+        let columns = [
+            T::Recreate,
+            T::Start,
+            T::Stop,
+            T::Restart,
+            T::Update,
+            T::Remove,
+            T::Up,
+            T::Down,
+            T::Gone,
+            T::Lost,
+        ];
+        let table = "
+            creating   -        -        -        -          -        -        running -       removed failed
+            running    -        -        stopping restarting updating removing -       -       -       -
+            starting   -        -        -        -          -        -        running stopped -       failed
+            stopping   -        -        -        -          -        -        running stopped -       failed
+            stopped    -        starting -        -          updating removing -       -       -       -
+            restarting -        -        -        -          -        -        running stopped -       failed
+            updating   -        -        -        -          -        -        running stopped -       failed
+            failed     -        starting stopping restarting updating removing -       -       -       -
+            removing   -        -        -        -          -        -        running stopped removed failed
+            removed    creating -        -        -          -        -        -       -       -       -
+        ";
+        let rows: Vec<Vec<&str>> = table
+            .lines()
+            .map(|l| l.split_whitespace().collect())
+            .filter(|r: &Vec<_>| !r.is_empty())
+            .collect();
+        assert_eq!(rows.len(), S::ALL.len());
+        for row in rows {
+            let from: S = row[0].parse().unwrap();
+            for (column, &expected) in columns.iter().zip(&row[1..]) {
+                let got = from.after(*column).map_or("-", S::as_str);
+                assert_eq!(got, expected, "{from} under {column:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_busy_instance_says_so() {
+        assert_eq!(
+            S::Creating.after(T::Stop).unwrap_err().code,
+            Code::OperationInProgress
+        );
+        assert_eq!(S::Stopped.after(T::Stop).unwrap_err().code, Code::StateConflict);
+    }
+}

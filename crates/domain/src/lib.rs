@@ -1,0 +1,14 @@
+//! What oCore talks about: identifiers, states and their transitions, names, sizing rules.
+//!
+//! Everything here is pure: no clock, no randomness beyond new identifiers, no I/O.
+
+pub mod id;
+pub mod instance;
+pub mod operation;
+pub mod problem;
+pub mod server;
+pub mod slug;
+
+pub use id::{InstanceId, OperationId, OrganizationId, ServerId, TokenId, WorkerId};
+pub use problem::{Code, Problem};
+pub use slug::Slug;

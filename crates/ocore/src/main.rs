@@ -1,0 +1,2 @@
+//! Not laid out yet.
+fn main() {}
