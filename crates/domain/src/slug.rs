@@ -12,6 +12,7 @@ use crate::{Code, Problem};
 /// The bound keeps every name derived from it (`ocore-<slug>-…`, `odoo_<slug>`) under PostgreSQL's and DNS's
 /// limit of 63.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
 #[serde(try_from = "String", into = "String")]
 #[schema(value_type = String, pattern = "^[a-z][a-z0-9-]{0,38}[a-z0-9]$")]
 pub struct Slug(String);

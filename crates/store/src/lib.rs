@@ -1,1 +1,93 @@
-//! Not laid out yet.
+//! PostgreSQL: migrations, one file per aggregate, the queue of operations, secrets at rest, notifications.
+//!
+//! The functions take a connection, so that the caller says which of them share a transaction:
+//!
+//! ```ignore
+//! let mut tx = store.begin().await?;
+//! let instance = instances::insert(&mut tx, &new).await?;
+//! operations::enqueue(&mut tx, &operation).await?;
+//! tx.commit().await?;
+//! ```
+
+pub mod activity;
+pub mod dumps;
+pub mod embedded;
+mod error;
+pub mod instances;
+pub mod leases;
+mod migrate;
+pub mod notifications;
+pub mod operations;
+mod page;
+pub mod ports;
+mod seal;
+pub mod servers;
+pub mod tokens;
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{
+    PgPool, Postgres, Transaction,
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+pub use error::{Error, Result};
+pub use migrate::migrate;
+pub use page::{Page, PageRequest};
+pub use seal::{Place, Sealer};
+pub use sqlx::PgConnection;
+
+/// A transaction; dropped without `commit`, it changes nothing.
+pub type Tx = Transaction<'static, Postgres>;
+
+/// The database, and the key to the secrets in it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: PgPool,
+    sealer: Sealer,
+}
+
+impl Store {
+    /// Connects with a bounded pool. Does not migrate.
+    pub async fn connect(
+        url: &SecretString,
+        connections: std::ops::RangeInclusive<u32>,
+        sealer: Sealer,
+    ) -> Result<Self> {
+        let options: PgConnectOptions = url.expose_secret().parse().map_err(|_| Error::Url)?;
+        let pool = PgPoolOptions::new()
+            .min_connections(*connections.start())
+            .max_connections(*connections.end())
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options.application_name("ocore"))
+            .await?;
+        Ok(Self { pool, sealer })
+    }
+
+    /// A store over a pool made elsewhere.
+    pub const fn new(pool: PgPool, sealer: Sealer) -> Self {
+        Self { pool, sealer }
+    }
+
+    /// Opens and seals the secrets.
+    pub const fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
+    /// The pool, for the listener and the health page.
+    pub const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// A transaction.
+    pub async fn begin(&self) -> Result<Tx> {
+        Ok(self.pool.begin().await?)
+    }
+
+    /// A connection outside any transaction.
+    pub async fn connection(&self) -> Result<PoolConnection<Postgres>> {
+        Ok(self.pool.acquire().await?)
+    }
+}

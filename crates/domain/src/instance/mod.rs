@@ -1,10 +1,12 @@
 //! Instances: one Odoo each.
 
+mod health;
 mod names;
 mod settings;
 mod sizing;
 mod state;
 
+pub use health::Health;
 pub use names::Names;
 pub use settings::{Edition, EnvironmentType, Settings};
 pub use sizing::{Sizing, auto_workers, memory_limit_bytes};

@@ -9,6 +9,11 @@ use crate::{Code, Problem};
 
 /// Where an instance stands in its life. What was last *observed* of it is kept beside this, with its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(
+    feature = "sqlx",
+    derive(sqlx::Type),
+    sqlx(type_name = "text", rename_all = "snake_case")
+)]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceStatus {
     /// Its parts are being made.

@@ -8,6 +8,11 @@ use utoipa::ToSchema;
 
 /// Where a server stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(
+    feature = "sqlx",
+    derive(sqlx::Type),
+    sqlx(type_name = "text", rename_all = "snake_case")
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ServerStatus {
     /// It is being connected to, looked at and prepared.
@@ -68,6 +73,11 @@ impl fmt::Display for ServerStatus {
 
 /// How oCore gets onto a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(
+    feature = "sqlx",
+    derive(sqlx::Type),
+    sqlx(type_name = "text", rename_all = "snake_case")
+)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthMethod {
     /// This machine itself: no SSH.

@@ -1,0 +1,71 @@
+//! What happened to servers and instances without anybody's asking.
+
+use chrono::{DateTime, Utc};
+use ocore_domain::OrganizationId;
+use serde::Serialize;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{Page, PageRequest, Result};
+
+/// One thing that happened.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Activity {
+    /// Its number; later ones are greater.
+    pub id: i64,
+    /// When it was noticed.
+    pub at: DateTime<Utc>,
+    /// `server` or `instance`.
+    pub subject_kind: String,
+    /// Which one.
+    pub subject_id: Uuid,
+    /// What it was, for example `server.rebooted`.
+    pub kind: String,
+    /// The same in words.
+    pub message: String,
+}
+
+/// Notes something.
+pub async fn record(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    (subject_kind, subject_id): (&str, Uuid),
+    kind: &str,
+    message: &str,
+) -> Result<()> {
+    sqlx::query!(
+        "insert into activity (organization_id, subject_kind, subject_id, kind, message) values ($1, $2, $3, $4, $5)",
+        organization as OrganizationId,
+        subject_kind,
+        subject_id,
+        kind,
+        message,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What happened, newest first, to one subject or to all.
+pub async fn list(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    subject: Option<Uuid>,
+    page: &PageRequest,
+) -> Result<Page<Activity>> {
+    let before = page.cursor.as_deref().and_then(|c| c.parse::<i64>().ok());
+    let rows = sqlx::query_as!(
+        Activity,
+        "select id, at, subject_kind, subject_id, kind, message from activity
+         where organization_id = $1 and ($2::uuid is null or subject_id = $2) and ($3::bigint is null or id < $3)
+         order by id desc limit $4",
+        organization as OrganizationId,
+        subject,
+        before,
+        page.limit + 1,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(Page::from_rows(rows, page.limit, |a| a.id.to_string()))
+}

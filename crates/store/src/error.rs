@@ -1,0 +1,55 @@
+//! What can go wrong between oCore and its database.
+
+use ocore_domain::{Code, Problem};
+
+/// The result of every function of the store.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why the database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// PostgreSQL refused or could not be reached.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The migrations did not run.
+    #[error("migrations: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// `DATABASE_URL` is no PostgreSQL URL. The URL is not repeated: it holds a password.
+    #[error("DATABASE_URL is not a PostgreSQL URL")]
+    Url,
+    /// What the row says cannot be read.
+    #[error("row: {0}")]
+    Row(String),
+    /// Something the operator can act on.
+    #[error(transparent)]
+    Problem(#[from] Problem),
+}
+
+impl Error {
+    /// The name of the constraint that was violated, if that is the matter.
+    pub fn constraint(&self) -> Option<&str> {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error.constraint(),
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Problem(problem) => problem,
+            Error::Database(sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::PoolClosed) => {
+                Self::new(
+                    Code::Internal,
+                    "oCore's own database does not answer",
+                    "It is tried again; check that PostgreSQL runs and that DATABASE_URL is right if it lasts.",
+                )
+            }
+            other => {
+                tracing::error!(error = %other, "the store failed");
+                Self::internal("its database refused a statement")
+            }
+        }
+    }
+}

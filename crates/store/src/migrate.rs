@@ -1,0 +1,40 @@
+//! Brings the database's schema up to date.
+
+use ocore_domain::{Code, Problem};
+use sqlx::PgPool;
+
+use crate::Result;
+
+/// Checks the extension oCore requires and runs the migrations that have not run, one process at a time.
+pub async fn migrate(pool: &PgPool) -> Result<()> {
+    require_uuid_ossp(pool).await?;
+    // The migrator holds an advisory lock while it works: processes that start together wait for one another.
+    sqlx::migrate!().run(pool).await?;
+    Ok(())
+}
+
+async fn require_uuid_ossp(pool: &PgPool) -> Result<()> {
+    let (installed, database) = sqlx::query_as::<_, (bool, String)>(
+        "select exists (select 1 from pg_extension where extname = 'uuid-ossp'), current_database()::text",
+    )
+    .fetch_one(pool)
+    .await?;
+    if installed {
+        return Ok(());
+    }
+    if let Err(error) = sqlx::query(r#"create extension if not exists "uuid-ossp""#)
+        .execute(pool)
+        .await
+    {
+        return Err(Problem::new(
+            Code::Internal,
+            format!("The database `{database}` lacks the extension uuid-ossp, and oCore may not create it: {error}"),
+            format!(
+                "As a superuser run: psql -d {database} -c 'CREATE EXTENSION \"uuid-ossp\"' \
+                 (Debian: apt-get install postgresql-contrib first, if it is not available)."
+            ),
+        )
+        .into());
+    }
+    Ok(())
+}

@@ -1,0 +1,227 @@
+//! The queue: claiming, finishing, and rescuing what a lost worker left.
+//!
+//! Claims go one after another under an advisory lock of their transaction, so that the bound of a group holds
+//! strictly and not only mostly; each takes as many operations as the worker has room for.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use ocore_domain::{OperationId, OrganizationId, Problem, ServerId, WorkerId, operation::OperationState};
+use serde_json::Value;
+use sqlx::{PgConnection, postgres::types::PgInterval, types::Json};
+use uuid::Uuid;
+
+use crate::{Error, Result, Tx, notifications};
+
+/// What the advisory lock of claims is named: the first eight bytes of "ocore claim" would do as well.
+const CLAIM_LOCK: i64 = 0x0c0e_c1a1;
+
+/// An operation as a worker holds it.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each field is the column of the same name")]
+pub struct Claimed {
+    pub id: OperationId,
+    pub organization_id: OrganizationId,
+    pub kind: String,
+    pub subject_id: Option<Uuid>,
+    pub server_id: Option<ServerId>,
+    pub params: Value,
+    /// Running, or undoing when an earlier worker had turned round already.
+    pub state: OperationState,
+    pub error: Option<Json<Problem>>,
+    /// Which claim this is; every write names it.
+    pub attempt: i32,
+}
+
+/// Claims up to `room` operations of the kinds given, at most `group_limit` with the same group key at once.
+pub async fn claim(
+    mut tx: Tx,
+    worker: WorkerId,
+    kinds: &[String],
+    room: i64,
+    group_limit: i64,
+) -> Result<Vec<Claimed>> {
+    sqlx::query!("select pg_advisory_xact_lock($1)", CLAIM_LOCK)
+        .execute(&mut *tx)
+        .await?;
+    let claimed = sqlx::query_as!(
+        Claimed,
+        r#"with candidate as materialized (
+               select o.id, o.serial_key, o.group_key, o.priority, o.run_at,
+                   exists (select 1 from operation_leases l where l.operation_id = o.id) as leased
+               from operations o
+               where o.worker_id is null and o.state in ('queued', 'running', 'undoing') and o.run_at <= now()
+                   and o.kind = any($2)
+                   and not exists (select 1 from operation_leases l
+                                   where l.serial_key = o.serial_key and l.operation_id <> o.id)
+                   and (o.group_key is null
+                        or exists (select 1 from operation_leases l where l.operation_id = o.id)
+                        or (select count(*) from operation_leases l where l.group_key = o.group_key) < $4)
+               order by o.priority, o.run_at, o.id
+               limit $3::bigint * 4
+               for update of o skip locked
+           ), first as (
+               select distinct on (coalesce(serial_key, id::text)) *
+               from candidate
+               order by coalesce(serial_key, id::text), leased desc, priority, run_at, id
+           ), ranked as (
+               select f.*, row_number() over (partition by group_key, leased order by priority, run_at, id) as place
+               from first f
+           ), admitted as (
+               select r.id, r.serial_key, r.group_key, r.leased
+               from ranked r
+               where r.group_key is null or r.leased
+                   or r.place + (select count(*) from operation_leases l where l.group_key = r.group_key) <= $4
+               order by r.priority, r.run_at, r.id
+               limit $3
+           ), lease as (
+               insert into operation_leases (operation_id, serial_key, group_key)
+               select id, serial_key, group_key from admitted
+               where not leased and (serial_key is not null or group_key is not null)
+           )
+           update operations o
+           set state = case when o.state = 'queued' then 'running' else o.state end,
+               attempt = o.attempt + 1, worker_id = $1, started_at = coalesce(o.started_at, now())
+           from admitted a
+           where o.id = a.id
+           returning o.id as "id: _", o.organization_id as "organization_id: _", o.kind, o.subject_id,
+               o.server_id as "server_id: _", o.params, o.state as "state: _", o.error as "error: _", o.attempt"#,
+        worker as WorkerId,
+        kinds,
+        room,
+        group_limit,
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(claimed)
+}
+
+/// How an operation ends.
+#[derive(Clone, Debug)]
+pub struct Finish {
+    /// Which one.
+    pub id: OperationId,
+    /// The claim that ends it.
+    pub attempt: i32,
+    /// The final state.
+    pub state: OperationState,
+}
+
+/// Ends operations and gives their leases back; answers those whose claim was still valid.
+pub async fn finish_many(conn: &mut PgConnection, ends: &[Finish]) -> Result<Vec<OperationId>> {
+    let ids: Vec<Uuid> = ends.iter().map(|f| f.id.uuid()).collect();
+    let attempts: Vec<i32> = ends.iter().map(|f| f.attempt).collect();
+    let states: Vec<String> = ends.iter().map(|f| f.state.as_str().to_owned()).collect();
+    let finished = sqlx::query_scalar!(
+        r#"with finished as (
+               update operations o set state = e.state, finished_at = now(), worker_id = null
+               from unnest($1::uuid[], $2::int[], $3::text[]) as e (id, attempt, state)
+               where o.id = e.id and o.attempt = e.attempt and o.worker_id is not null
+               returning o.id
+           ), freed as (
+               delete from operation_leases l using finished f where l.operation_id = f.id
+           )
+           select id as "id!: OperationId" from finished"#,
+        &ids,
+        &attempts,
+        &states,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(finished)
+}
+
+/// Ends one operation with its error, if any; false when the claim is no longer valid.
+pub async fn finish(conn: &mut PgConnection, end: &Finish, error: Option<&Problem>) -> Result<bool> {
+    if finish_many(conn, std::slice::from_ref(end)).await?.is_empty() {
+        return Ok(false);
+    }
+    if let Some(error) = error {
+        sqlx::query!(
+            "update operations set error = $2 where id = $1",
+            end.id as OperationId,
+            Json(error) as Json<&Problem>
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    notifications::operation_changed(conn, end.id).await?;
+    // Its lease is free: the next with the same key may go.
+    notifications::queue_changed(conn).await?;
+    Ok(true)
+}
+
+/// Gives an operation back as it stands, for another worker to go on with. It keeps its lease.
+pub async fn release(conn: &mut PgConnection, claim: &Claimed) -> Result<()> {
+    sqlx::query!(
+        "update operations set worker_id = null where id = $1 and attempt = $2",
+        claim.id as OperationId,
+        claim.attempt
+    )
+    .execute(&mut *conn)
+    .await?;
+    notifications::queue_changed(conn).await
+}
+
+/// Makes a worker known.
+pub async fn register_worker(conn: &mut PgConnection, id: WorkerId, host: &str, pid: u32) -> Result<()> {
+    let pid = i32::try_from(pid).unwrap_or(0);
+    sqlx::query!(
+        "insert into workers (id, host, pid) values ($1, $2, $3)",
+        id as WorkerId,
+        host,
+        pid
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Says that a worker lives; false when it was given up for lost, and must stop what it does.
+pub async fn heartbeat(conn: &mut PgConnection, id: WorkerId) -> Result<bool> {
+    let done = sqlx::query!("update workers set seen_at = now() where id = $1", id as WorkerId)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes a worker that ends out of the list.
+pub async fn unregister_worker(conn: &mut PgConnection, id: WorkerId) -> Result<()> {
+    sqlx::query!("delete from workers where id = $1", id as WorkerId)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Gives up workers not seen for `silence`, and frees what they held; answers the operations freed.
+pub async fn rescue(conn: &mut PgConnection, silence: Duration) -> Result<Vec<OperationId>> {
+    let silence = PgInterval::try_from(silence).map_err(|error| Error::Row(error.to_string()))?;
+    sqlx::query!(
+        "delete from workers where seen_at < now() - $1::interval",
+        silence
+    )
+    .execute(&mut *conn)
+    .await?;
+    let freed = sqlx::query_scalar!(
+        r#"update operations o set worker_id = null
+           where o.worker_id is not null and not exists (select 1 from workers w where w.id = o.worker_id)
+           returning o.id as "id: OperationId""#,
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    if !freed.is_empty() {
+        notifications::queue_changed(conn).await?;
+    }
+    Ok(freed)
+}
+
+/// Since when the operation that has waited longest could have been claimed.
+pub async fn queue_age(conn: &mut PgConnection) -> Result<Option<DateTime<Utc>>> {
+    Ok(sqlx::query_scalar!(
+        "select min(run_at) from operations
+         where worker_id is null and state in ('queued', 'running', 'undoing') and run_at <= now()"
+    )
+    .fetch_one(conn)
+    .await?)
+}

@@ -1,0 +1,140 @@
+//! Operations as people see them, and their wish to stop one.
+
+use ocore_domain::{OperationId, OrganizationId, operation::OperationState};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Operation, Step};
+use crate::{Page, PageRequest, Result, notifications};
+
+macro_rules! select {
+    ($tail:literal $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            Operation,
+            r#"select o.id as "id: _", o.organization_id as "organization_id: _", o.kind, o.subject_kind, o.subject_id,
+                   o.subject_name, o.server_id as "server_id: _", o.params, o.state as "state: _", o.error as "error: _",
+                   o.attempt, o.worker_id, o.retry_of as "retry_of: _", o.created_at, o.started_at, o.finished_at,
+                   o.cancel_requested_at,
+                   case when o.state <> 'queued' then null
+                        when exists (select 1 from operation_leases l where l.serial_key = o.serial_key)
+                            then 'another operation on the same ' || o.subject_kind
+                        when o.group_key is not null
+                                and exists (select 1 from operation_leases l where l.group_key = o.group_key)
+                            then 'room on its server'
+                        else 'a free worker' end as waiting_for
+               from operations o "# + $tail
+            $(, $argument)*
+        )
+    };
+}
+
+/// An operation by its id.
+pub async fn get(conn: &mut PgConnection, id: OperationId) -> Result<Option<Operation>> {
+    Ok(select!("where o.id = $1", id as OperationId)
+        .fetch_optional(conn)
+        .await?)
+}
+
+/// An operation of a tenant.
+pub async fn find(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    id: OperationId,
+) -> Result<Option<Operation>> {
+    let operation = select!(
+        "where o.organization_id = $1 and o.id = $2",
+        organization as OrganizationId,
+        id as OperationId,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(operation)
+}
+
+/// Which operations are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// In this state.
+    pub state: Option<OperationState>,
+    /// Of this kind.
+    pub kind: Option<String>,
+    /// On this server or instance.
+    pub subject: Option<Uuid>,
+}
+
+/// Operations, newest first.
+pub async fn list(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    filter: &Filter,
+    page: &PageRequest,
+) -> Result<Page<Operation>> {
+    let before = page.cursor.as_deref().and_then(|c| c.parse::<Uuid>().ok());
+    let rows = select!(
+        "where o.organization_id = $1
+             and ($2::text is null or o.state = $2)
+             and ($3::text is null or o.kind = $3)
+             and ($4::uuid is null or o.subject_id = $4)
+             and ($5::uuid is null or o.id < $5)
+         order by o.id desc limit $6",
+        organization as OrganizationId,
+        filter.state as Option<OperationState>,
+        filter.kind,
+        filter.subject,
+        before,
+        page.limit + 1,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(Page::from_rows(rows, page.limit, |o| o.id.to_string()))
+}
+
+/// The steps of an operation, in order.
+pub async fn steps_of(conn: &mut PgConnection, id: OperationId) -> Result<Vec<Step>> {
+    Ok(sqlx::query_as!(
+        Step,
+        r#"select operation_id as "operation_id: _", position, name, title, state as "state: _", started_at, finished_at,
+               error as "error: _"
+           from operation_steps where operation_id = $1 order by position"#,
+        id as OperationId,
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// The operation on a subject that is not final, if there is one.
+pub async fn open_for_subject(conn: &mut PgConnection, subject: Uuid) -> Result<Option<Operation>> {
+    let operation = select!(
+        "where o.subject_id = $1 and o.state in ('queued', 'running', 'undoing') order by o.id limit 1",
+        subject,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(operation)
+}
+
+/// Asks for an operation to be stopped; false when it is final or being undone already.
+pub async fn cancel(conn: &mut PgConnection, id: OperationId) -> Result<bool> {
+    let done = sqlx::query!(
+        "update operations set cancel_requested_at = coalesce(cancel_requested_at, now())
+         where id = $1 and state in ('queued', 'running')",
+        id as OperationId,
+    )
+    .execute(&mut *conn)
+    .await?;
+    notifications::operation_changed(conn, id).await?;
+    // One that is queued has no worker to hear of it: it is claimed, finds the wish, and ends at once.
+    notifications::queue_changed(conn).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Whether a stop was asked for.
+pub async fn cancel_requested(conn: &mut PgConnection, id: OperationId) -> Result<bool> {
+    let asked = sqlx::query_scalar!(
+        r#"select cancel_requested_at is not null as "asked!" from operations where id = $1"#,
+        id as OperationId
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(asked.unwrap_or(false))
+}

@@ -1,0 +1,49 @@
+//! Steps as they go on. Every write names the attempt: a resurrected worker's write misses.
+
+use ocore_domain::{OperationId, Problem, operation::StepState};
+use sqlx::{PgConnection, types::Json};
+
+use super::Claimed;
+use crate::{Result, notifications};
+
+/// Sets a step's state; false when the claim is no longer valid and the worker must stop.
+pub async fn set_step(
+    conn: &mut PgConnection,
+    claim: &Claimed,
+    position: i16,
+    state: StepState,
+    error: Option<&Problem>,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "update operation_steps s set state = $4, error = coalesce($5, s.error),
+             started_at = case when $4 = 'running' then coalesce(s.started_at, now()) else s.started_at end,
+             finished_at = case when $4 in ('done', 'failed', 'undone', 'undo_failed') then now() else null end
+         from operations o
+         where s.operation_id = $1 and s.position = $3 and o.id = s.operation_id and o.attempt = $2
+             and o.worker_id is not null",
+        claim.id as OperationId,
+        claim.attempt,
+        position,
+        state as StepState,
+        error.map(Json) as Option<Json<&Problem>>,
+    )
+    .execute(&mut *conn)
+    .await?;
+    notifications::operation_changed(conn, claim.id).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Turns a running operation round, for the reason given; false when the claim is no longer valid.
+pub async fn start_undo(conn: &mut PgConnection, claim: &Claimed, reason: &Problem) -> Result<bool> {
+    let done = sqlx::query!(
+        "update operations set state = 'undoing', error = coalesce(error, $3)
+         where id = $1 and attempt = $2 and worker_id is not null",
+        claim.id as OperationId,
+        claim.attempt,
+        Json(reason) as Json<&Problem>,
+    )
+    .execute(&mut *conn)
+    .await?;
+    notifications::operation_changed(conn, claim.id).await?;
+    Ok(done.rows_affected() == 1)
+}
