@@ -109,6 +109,8 @@ codes! {
     Cancelled = "operation.cancelled",
     /// A secret cannot be opened with the configured SSH_ENCRYPTION_KEY.
     SecretUnreadable = "secret.unreadable",
+    /// oCore's own database does not answer; what it was doing is tried again.
+    StoreUnavailable = "store.unavailable",
     /// A fault of oCore itself; the log of `ocore serve` has more.
     Internal = "internal",
 }
@@ -134,6 +136,14 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// Whether the same may well succeed a little later: somebody could not be reached.
+    pub const fn is_transient(&self) -> bool {
+        matches!(
+            self.code,
+            Code::SshUnreachable | Code::SshConnectionLost | Code::StoreUnavailable | Code::DockerUnavailable
+        )
+    }
+
     /// A problem with its mend.
     pub fn new(code: Code, detail: impl Into<String>, mend: impl Into<String>) -> Self {
         Self {

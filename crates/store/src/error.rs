@@ -26,6 +26,26 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether PostgreSQL could not be reached, or is just stopping or starting.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                // admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections
+                matches!(
+                    error.code().as_deref(),
+                    Some("57P01" | "57P02" | "57P03" | "53300")
+                )
+            }
+            Self::Database(error) => {
+                matches!(
+                    error,
+                    sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::PoolClosed
+                )
+            }
+            _ => false,
+        }
+    }
+
     /// The name of the constraint that was violated, if that is the matter.
     pub fn constraint(&self) -> Option<&str> {
         match self {
@@ -39,13 +59,11 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Problem(problem) => problem,
-            Error::Database(sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::PoolClosed) => {
-                Self::new(
-                    Code::Internal,
-                    "oCore's own database does not answer",
-                    "It is tried again; check that PostgreSQL runs and that DATABASE_URL is right if it lasts.",
-                )
-            }
+            error if error.is_unavailable() => Self::new(
+                Code::StoreUnavailable,
+                "oCore's own database does not answer",
+                "It is tried again; check that PostgreSQL runs and that DATABASE_URL is right if it lasts.",
+            ),
             other => {
                 tracing::error!(error = %other, "the store failed");
                 Self::internal("its database refused a statement")
