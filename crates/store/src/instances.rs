@@ -182,20 +182,19 @@ pub async fn secrets(conn: &mut PgConnection, sealer: &Sealer, instance: &Instan
 }
 
 /// Replaces what can be changed while an instance lives.
-pub async fn configure(
+pub async fn set_configuration(
     conn: &mut PgConnection,
-    sealer: &Sealer,
-    instance: &Instance,
+    id: InstanceId,
     settings: &Settings,
-    environment: &Environment,
+    env_names: &[String],
+    env_values_sealed: &[u8],
 ) -> Result<()> {
-    let (names, values) = seal_environment(sealer, instance.organization_id, instance.id, environment)?;
     sqlx::query!(
         "update instances set settings = $2, env_names = $3, env_values_sealed = $4, updated_at = now() where id = $1",
-        instance.id as InstanceId,
+        id as InstanceId,
         Json(settings) as Json<&Settings>,
-        &names,
-        values,
+        env_names,
+        env_values_sealed,
     )
     .execute(conn)
     .await?;

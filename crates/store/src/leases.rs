@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use ocore_domain::WorkerId;
 use sqlx::{PgConnection, postgres::types::PgInterval};
+use uuid::Uuid;
 
 use crate::{Error, Result};
 
 /// Takes or renews a lease; false when another holds it.
-pub async fn take(conn: &mut PgConnection, name: &str, holder: WorkerId, length: Duration) -> Result<bool> {
+pub async fn take(conn: &mut PgConnection, name: &str, holder: Uuid, length: Duration) -> Result<bool> {
     let length = PgInterval::try_from(length).map_err(|error| Error::Row(error.to_string()))?;
     let taken = sqlx::query!(
         "insert into leases (name, holder, expires_at) values ($1, $2, now() + $3)
          on conflict (name) do update set holder = excluded.holder, expires_at = excluded.expires_at
          where leases.holder = excluded.holder or leases.expires_at < now()",
         name,
-        holder as WorkerId,
+        holder,
         length,
     )
     .execute(conn)
@@ -24,11 +24,11 @@ pub async fn take(conn: &mut PgConnection, name: &str, holder: WorkerId, length:
 }
 
 /// Gives a lease back.
-pub async fn release(conn: &mut PgConnection, name: &str, holder: WorkerId) -> Result<()> {
+pub async fn release(conn: &mut PgConnection, name: &str, holder: Uuid) -> Result<()> {
     sqlx::query!(
         "delete from leases where name = $1 and holder = $2",
         name,
-        holder as WorkerId
+        holder
     )
     .execute(conn)
     .await?;

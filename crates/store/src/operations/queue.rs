@@ -97,6 +97,22 @@ pub async fn claim(
     Ok(claimed)
 }
 
+/// Takes an operation that no worker has ever taken up, to end it on the spot.
+pub async fn claim_unstarted(conn: &mut PgConnection, id: OperationId) -> Result<Option<Claimed>> {
+    let claimed = sqlx::query_as!(
+        Claimed,
+        r#"update operations set attempt = 1, worker_id = $2
+           where id = $1 and state = 'queued' and worker_id is null and attempt = 0
+           returning id as "id: _", organization_id as "organization_id: _", kind, subject_id,
+               server_id as "server_id: _", params, state as "state: _", error as "error: _", attempt"#,
+        id as OperationId,
+        WorkerId::new() as WorkerId,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(claimed)
+}
+
 /// How an operation ends.
 #[derive(Clone, Debug)]
 pub struct Finish {
@@ -152,12 +168,14 @@ pub async fn finish(conn: &mut PgConnection, end: &Finish, error: Option<&Proble
     Ok(true)
 }
 
-/// Gives an operation back as it stands, for another worker to go on with. It keeps its lease.
-pub async fn release(conn: &mut PgConnection, claim: &Claimed) -> Result<()> {
+/// Gives an operation back as it stands, for a worker to go on with after a pause. It keeps its lease.
+pub async fn release(conn: &mut PgConnection, claim: &Claimed, pause: Duration) -> Result<()> {
+    let pause = PgInterval::try_from(pause).map_err(|error| Error::Row(error.to_string()))?;
     sqlx::query!(
-        "update operations set worker_id = null where id = $1 and attempt = $2",
+        "update operations set worker_id = null, run_at = now() + $3::interval where id = $1 and attempt = $2",
         claim.id as OperationId,
-        claim.attempt
+        claim.attempt,
+        pause,
     )
     .execute(&mut *conn)
     .await?;
@@ -176,6 +194,14 @@ pub async fn register_worker(conn: &mut PgConnection, id: WorkerId, host: &str, 
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// The workers known on a host: id and process id.
+pub async fn workers_on_host(conn: &mut PgConnection, host: &str) -> Result<Vec<(WorkerId, i32)>> {
+    let rows = sqlx::query!(r#"select id as "id: WorkerId", pid from workers where host = $1"#, host)
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.pid)).collect())
 }
 
 /// Says that a worker lives; false when it was given up for lost, and must stop what it does.
