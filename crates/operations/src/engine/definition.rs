@@ -1,0 +1,136 @@
+//! What an operation declares.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use ocore_domain::{InstanceId, Problem, instance::Transition, operation::OperationState};
+use ocore_store::{PgConnection, instances, operations::Claimed};
+
+use super::Ctx;
+
+/// Something a step does: looks at the world, changes it, records what it saw. Safe to do again.
+pub type Action = for<'a> fn(&'a Ctx) -> BoxFuture<'a, Result<(), Problem>>;
+
+/// Writes an operation's end into its subject's row, in the transaction that ends the operation.
+pub type SettleWith = for<'a> fn(&'a mut PgConnection, &'a Claimed, End<'a>) -> BoxFuture<'a, Result<(), Problem>>;
+
+/// What an operation's end means for its subject.
+#[derive(Clone, Copy, Debug)]
+pub enum Settle {
+    /// Nothing.
+    Nothing,
+    /// An instance moves along its life; one that is left half changed is lost.
+    Instance {
+        /// When every step is done.
+        done: Transition,
+        /// When everything was taken back.
+        undone: Transition,
+    },
+    /// Something of its own.
+    With(SettleWith),
+}
+
+impl Settle {
+    pub(crate) async fn apply(self, tx: &mut PgConnection, claim: &Claimed, end: End<'_>) -> Result<(), Problem> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Instance { done, undone } => settle_instance(tx, claim, end, done, undone).await,
+            Self::With(settle) => settle(tx, claim, end).await,
+        }
+    }
+}
+
+/// Moves the instance an operation was about along its life.
+pub(crate) async fn settle_instance(
+    tx: &mut PgConnection,
+    claim: &Claimed,
+    end: End<'_>,
+    done: Transition,
+    undone: Transition,
+) -> Result<(), Problem> {
+    let id = claim.subject_id.ok_or_else(|| Problem::internal("the operation names no instance"))?;
+    let transition = match end.state {
+        OperationState::Done => done,
+        OperationState::Failed => Transition::Lost,
+        _ => undone,
+    };
+    let message = end.error.map(|error| error.detail.as_str());
+    instances::transition(tx, InstanceId::from(id), transition, message).await?;
+    Ok(())
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug)]
+pub struct End<'a> {
+    /// The final state.
+    pub state: OperationState,
+    /// Why, when it is not done.
+    pub error: Option<&'a Problem>,
+}
+
+/// One kind of operation.
+#[derive(Debug)]
+pub struct Definition {
+    /// Its name, for example `instance_create`.
+    pub kind: &'static str,
+    /// What it does, in order.
+    pub steps: &'static [Step],
+    /// What its end means for its subject.
+    pub settle: Settle,
+}
+
+impl Definition {
+    /// Name and title of each step, for the rows.
+    pub fn step_rows(&self) -> Vec<(&'static str, &'static str)> {
+        self.steps.iter().map(|step| (step.name, step.title)).collect()
+    }
+}
+
+/// One step of an operation.
+#[derive(Debug)]
+pub struct Step {
+    /// Its name, for machines.
+    pub name: &'static str,
+    /// What the operator reads.
+    pub title: &'static str,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// What it does.
+    pub action: Action,
+    /// What takes it back, whether it was done wholly or in part; none: there is nothing to take back.
+    pub undo: Option<Action>,
+    /// Once it has begun there is no way back: a failure ends the operation as failed, to be retried, and a
+    /// cancellation is refused.
+    pub irreversible: bool,
+}
+
+/// Seconds.
+pub const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// One line of an operation's table: `step!(function, "Title", timeout)`, with `undo function` or `irreversible`
+/// after it. The step is named after its function.
+macro_rules! step {
+    ($name:ident, $title:literal, $timeout:expr) => {
+        step!(@make $name, $title, $timeout, None, false)
+    };
+    ($name:ident, $title:literal, $timeout:expr, undo $undo:path) => {
+        step!(@make $name, $title, $timeout, Some(|ctx| Box::pin($undo(ctx))), false)
+    };
+    ($name:ident, $title:literal, $timeout:expr, irreversible) => {
+        step!(@make $name, $title, $timeout, None, true)
+    };
+    (@make $name:ident, $title:literal, $timeout:expr, $undo:expr, $irreversible:literal) => {
+        $crate::engine::Step {
+            name: stringify!($name),
+            title: $title,
+            timeout: $timeout,
+            action: |ctx| Box::pin($name(ctx)),
+            undo: $undo,
+            irreversible: $irreversible,
+        }
+    };
+}
+
+pub(crate) use step;

@@ -1,0 +1,16 @@
+//! How operations run: a declared table of steps, gone through forward, or backward when one fails.
+
+mod context;
+mod definition;
+mod output;
+mod redact;
+mod run;
+#[cfg(test)]
+mod tests;
+
+pub use context::Ctx;
+pub(crate) use definition::{settle_instance, step};
+pub use definition::{Action, Definition, End, Settle, Step, secs};
+pub use output::Output;
+pub use redact::Redactor;
+pub(crate) use run::{LetGo, Limits, end, run};

@@ -1,0 +1,337 @@
+//! Goes through the steps of a claimed operation.
+
+use std::{sync::Arc, time::Duration};
+
+use ocore_domain::{
+    Code, Problem,
+    operation::{Level, OperationState, StepState},
+};
+use ocore_store::{
+    PgConnection, Store,
+    operations::{self, Claimed, Finish},
+};
+use rand::RngExt;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{Action, Ctx, Definition, End, Output, Step};
+use crate::{
+    Hands,
+    faults::{Faults, Point},
+};
+
+/// How long the engine goes on trying where the world is away for a while.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// How long a step is repeated while its server cannot be reached.
+    pub(crate) patience: Duration,
+    /// The same for taking a step back: longer, because giving up leaves something behind.
+    pub(crate) undo_patience: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(90), undo_patience: Duration::from_secs(600) }
+    }
+}
+
+/// Why the engine let an operation go without ending it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LetGo {
+    /// Another worker has it, or is to have it.
+    Fenced,
+    /// This process ends; the operation was given back.
+    Released,
+}
+
+pub(crate) struct Run {
+    hands: Hands,
+    definition: &'static Definition,
+    claim: Claimed,
+    faults: Arc<dyn Faults>,
+    limits: Limits,
+    output: Output,
+    cancelled: CancellationToken,
+    stopping: CancellationToken,
+}
+
+/// Runs a claimed operation to its end, unless it has to be let go.
+pub(crate) async fn run(
+    hands: Hands,
+    definition: &'static Definition,
+    claim: Claimed,
+    faults: Arc<dyn Faults>,
+    limits: Limits,
+    stopping: CancellationToken,
+) -> Result<OperationState, LetGo> {
+    let store = hands.store().clone();
+    let first = persist(async || operations::last_seq(&mut *store.connection().await?, claim.id).await).await?;
+    let output = Output::start(store.clone(), claim.clone(), first + 1);
+    let cancelled = CancellationToken::new();
+    let watch = tokio::spawn(watch_for_cancel(hands.clone(), claim.clone(), cancelled.clone()));
+    let run = Run { hands, definition, claim, faults, limits, output, cancelled, stopping };
+    let ended = run.to_the_end().await;
+    watch.abort();
+    run.output.flush().await;
+    ended
+}
+
+/// Hears of the wish to stop, by notification or, should that be lost, by looking.
+async fn watch_for_cancel(hands: Hands, claim: Claimed, cancelled: CancellationToken) {
+    let mut changes = hands.notifications().operations();
+    loop {
+        let asked = async { operations::cancel_requested(&mut *hands.store().connection().await?, claim.id).await };
+        if asked.await.unwrap_or(false) {
+            cancelled.cancel();
+            return;
+        }
+        let changed = async { while changes.recv().await.is_ok_and(|id| id != claim.id) {} };
+        let _ = timeout(Duration::from_secs(2), changed).await;
+    }
+}
+
+impl Run {
+    async fn to_the_end(&self) -> Result<OperationState, LetGo> {
+        let states = self.step_states().await?;
+        let turned = if self.claim.state == OperationState::Undoing {
+            let reason = self.claim.error.as_ref().map(|error| error.0.clone());
+            Some(reason.unwrap_or_else(|| Problem::internal("the reason was lost")))
+        } else {
+            self.forward(&states).await?
+        };
+        let Some(reason) = turned else {
+            return self.end(OperationState::Done, None).await;
+        };
+        let states = self.step_states().await?;
+        if self.steps(&states).any(|(_, step, state)| step.irreversible && state != StepState::Pending) {
+            return self.end(OperationState::Failed, Some(reason)).await;
+        }
+        match self.backward(&states).await? {
+            Some(left) => {
+                let told = Problem::new(
+                    reason.code,
+                    format!("{} — and it could not be taken back wholly: {}", reason.detail, left.detail),
+                    format!("{} Delete the instance or retry to clear what is left.", reason.mend),
+                );
+                self.end(OperationState::Failed, Some(told)).await
+            }
+            None if reason.code == Code::Cancelled => self.end(OperationState::Cancelled, Some(reason)).await,
+            None => self.end(OperationState::RolledBack, Some(reason)).await,
+        }
+    }
+
+    /// Each step of the table with its number and the state of its row.
+    fn steps<'a>(&self, states: &'a [StepState]) -> impl DoubleEndedIterator<Item = (i16, &'static Step, StepState)> + use<'a> {
+        let steps = self.definition.steps;
+        (0..steps.len()).map(move |i| {
+            let state = states.get(i).copied().unwrap_or(StepState::Pending);
+            (i16::try_from(i).unwrap_or(i16::MAX), &steps[i], state)
+        })
+    }
+
+    async fn step_states(&self) -> Result<Vec<StepState>, LetGo> {
+        let rows = persist(async || {
+            operations::steps_of(&mut *self.store().connection().await?, self.claim.id).await
+        });
+        Ok(rows.await?.into_iter().map(|row| row.state).collect())
+    }
+
+    /// Goes on from the first step that is not done; answers why it turned round, if it did.
+    async fn forward(&self, states: &[StepState]) -> Result<Option<Problem>, LetGo> {
+        let mut no_way_back = false;
+        for (position, step, state) in self.steps(states) {
+            no_way_back |= step.irreversible && state != StepState::Pending;
+            if state == StepState::Done {
+                continue;
+            }
+            if self.cancelled.is_cancelled() && !no_way_back {
+                return Ok(Some(self.turn(None, cancelled()).await?));
+            }
+            if self.stopping.is_cancelled() {
+                return Err(self.release().await);
+            }
+            if state == StepState::Running {
+                self.say(Level::Warn, step, "The worker that was at this step is lost; doing it again");
+            }
+            no_way_back |= step.irreversible;
+            self.set(position, StepState::Running, None).await?;
+            let done = self.attempt(step, step.action, Point::Before, self.limits.patience, !no_way_back).await?;
+            if let Err(problem) = done {
+                return Ok(Some(self.turn(Some((position, step)), problem).await?));
+            }
+            self.output.flush().await;
+            self.set(position, StepState::Done, None).await?;
+        }
+        Ok(None)
+    }
+
+    /// Takes back what was done, newest first; answers what could not be.
+    async fn backward(&self, states: &[StepState]) -> Result<Option<Problem>, LetGo> {
+        let mut left = None;
+        for (position, step, state) in self.steps(states).rev() {
+            let Some(undo) = step.undo else { continue };
+            if matches!(state, StepState::Pending | StepState::Undone) {
+                continue;
+            }
+            self.set(position, StepState::Undoing, None).await?;
+            match self.attempt(step, undo, Point::Undo, self.limits.undo_patience, false).await? {
+                Ok(()) => self.set(position, StepState::Undone, None).await?,
+                Err(problem) => {
+                    self.say(Level::Error, step, &format!("This could not be taken back: {problem}"));
+                    self.set(position, StepState::UndoFailed, Some(&problem)).await?;
+                    left.get_or_insert(problem);
+                }
+            }
+        }
+        Ok(left)
+    }
+
+    /// Does one action within its time, again and again while its server is away and the patience lasts.
+    async fn attempt(
+        &self,
+        step: &'static Step,
+        action: Action,
+        point: Point,
+        patience: Duration,
+        may_cancel: bool,
+    ) -> Result<Result<(), Problem>, LetGo> {
+        let ctx = Ctx::new(self.hands.clone(), self.claim.clone(), self.output.clone(), step.name);
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(500);
+        loop {
+            let once = async {
+                self.faults.reach(self.definition.kind, step.name, point).await?;
+                action(&ctx).await?;
+                if self.faults.repeats(self.definition.kind, step.name) {
+                    action(&ctx).await?;
+                }
+                match point {
+                    Point::Before => self.faults.reach(self.definition.kind, step.name, Point::After).await,
+                    _ => Ok(()),
+                }
+            };
+            let result = tokio::select! {
+                result = timeout(step.timeout, once) => result.unwrap_or_else(|_| Err(too_long(step))),
+                () = self.cancelled.cancelled(), if may_cancel => Err(cancelled()),
+                () = self.stopped() => return Err(self.release().await),
+            };
+            let problem = match result {
+                Ok(()) => return Ok(Ok(())),
+                Err(problem) => ctx.clean(&problem),
+            };
+            if !problem.is_transient() || began.elapsed() + pause > patience {
+                return Ok(Err(problem));
+            }
+            self.say(Level::Warn, step, &format!("{} ({}); trying again", problem.detail, problem.code));
+            let jitter = rand::rng().random_range(0.5..1.0);
+            tokio::select! {
+                () = sleep(pause.mul_f64(jitter)) => {}
+                () = self.cancelled.cancelled(), if may_cancel => return Ok(Err(cancelled())),
+                () = self.stopping.cancelled() => return Err(self.release().await),
+            }
+            pause = (pause * 2).min(Duration::from_secs(10));
+        }
+    }
+
+    /// The grace given to running steps is over. (Before that they may end by themselves.)
+    async fn stopped(&self) {
+        self.hands.hard_stop().cancelled().await;
+    }
+
+    async fn turn(&self, at: Option<(i16, &'static Step)>, reason: Problem) -> Result<Problem, LetGo> {
+        if let Some((position, step)) = at {
+            self.say(Level::Error, step, &reason.to_string());
+            self.set(position, StepState::Failed, Some(&reason)).await?;
+        }
+        let valid = persist(async || {
+            operations::start_undo(&mut *self.store().connection().await?, &self.claim, &reason).await
+        });
+        if valid.await? { Ok(reason) } else { Err(LetGo::Fenced) }
+    }
+
+    async fn set(&self, position: i16, state: StepState, error: Option<&Problem>) -> Result<(), LetGo> {
+        let valid = persist(async || {
+            operations::set_step(&mut *self.store().connection().await?, &self.claim, position, state, error).await
+        });
+        if valid.await? { Ok(()) } else { Err(LetGo::Fenced) }
+    }
+
+    async fn end(&self, state: OperationState, error: Option<Problem>) -> Result<OperationState, LetGo> {
+        if let Some(error) = &error {
+            self.output.say(Level::Error, None, &error.to_string());
+        }
+        self.output.flush().await;
+        let valid = persist(async || {
+            let mut tx = self.store().begin().await?;
+            let valid = end(&mut tx, self.definition, &self.claim, state, error.as_ref()).await?;
+            tx.commit().await?;
+            Ok(valid)
+        });
+        if valid.await? { Ok(state) } else { Err(LetGo::Fenced) }
+    }
+
+    async fn release(&self) -> LetGo {
+        self.output.flush().await;
+        let released = persist(async || {
+            operations::release(&mut *self.store().connection().await?, &self.claim, Duration::ZERO).await
+        });
+        // Should it fail, the operation is rescued like that of any lost worker.
+        let _ = released.await;
+        LetGo::Released
+    }
+
+    fn say(&self, level: Level, step: &'static Step, text: &str) {
+        self.output.say(level, Some(step.name), text);
+    }
+
+    const fn store(&self) -> &Store {
+        self.hands.store()
+    }
+}
+
+/// Ends an operation and writes its end into its subject, in the caller's transaction.
+pub(crate) async fn end(
+    tx: &mut PgConnection,
+    definition: &Definition,
+    claim: &Claimed,
+    state: OperationState,
+    error: Option<&Problem>,
+) -> Result<bool, ocore_store::Error> {
+    let finish = Finish { id: claim.id, attempt: claim.attempt, state };
+    if !operations::finish(&mut *tx, &finish, error).await? {
+        return Ok(false);
+    }
+    definition.settle.apply(tx, claim, End { state, error }).await?;
+    Ok(true)
+}
+
+/// Writes to oCore's own database, waiting while it is away. What it refuses for good lets the operation go.
+async fn persist<T>(mut write: impl AsyncFnMut() -> Result<T, ocore_store::Error>) -> Result<T, LetGo> {
+    let mut pause = Duration::from_millis(100);
+    for _ in 0..40 {
+        match write().await {
+            Ok(value) => return Ok(value),
+            Err(error) if error.is_unavailable() => {
+                sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(5));
+            }
+            Err(error) => {
+                tracing::error!(%error, "the state of an operation could not be written");
+                return Err(LetGo::Fenced);
+            }
+        }
+    }
+    Err(LetGo::Fenced)
+}
+
+fn cancelled() -> Problem {
+    Problem::new(Code::Cancelled, "The operation was cancelled", "Start it again when it is wanted.")
+}
+
+fn too_long(step: &Step) -> Problem {
+    Problem::new(
+        Code::StepTimeout,
+        format!("“{}” took longer than {} s", step.title, step.timeout.as_secs()),
+        "Look at its output for what it waited for, mend that, and retry.",
+    )
+}

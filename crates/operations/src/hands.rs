@@ -1,0 +1,108 @@
+//! What operations work with: the rows, what is heard of them, and the servers.
+
+use std::sync::Arc;
+
+use ocore_domain::{Code, Problem, ServerId, server::{AuthMethod, Privilege}};
+use ocore_fleet::{Access, Credential, Host, HostKey, Hosts};
+use ocore_store::{
+    Store,
+    notifications::Notifications,
+    servers::{self, Credentials, Server},
+};
+use tokio_util::sync::CancellationToken;
+
+/// The rows, what is heard of them, and the servers. Cheap to clone.
+#[derive(Clone)]
+pub struct Hands {
+    store: Store,
+    notifications: Notifications,
+    hosts: Arc<Hosts>,
+    hard_stop: CancellationToken,
+}
+
+impl std::fmt::Debug for Hands {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hands")
+    }
+}
+
+impl Hands {
+    /// Hands without a connection yet: each is made when it is first needed.
+    pub fn new(store: Store, notifications: Notifications) -> Self {
+        Self { store, notifications, hosts: Arc::new(Hosts::new()), hard_stop: CancellationToken::new() }
+    }
+
+    /// The rows.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What is heard of the rows.
+    pub const fn notifications(&self) -> &Notifications {
+        &self.notifications
+    }
+
+    /// How many connections to servers are open.
+    pub fn connections(&self) -> usize {
+        self.hosts.connections()
+    }
+
+    pub(crate) fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    /// Ends what still runs when the grace of a shutdown is over.
+    pub(crate) const fn hard_stop(&self) -> &CancellationToken {
+        &self.hard_stop
+    }
+
+    /// A server's shell, Docker Engine and ports, over the one connection this process has to it.
+    pub async fn host(&self, id: ServerId) -> Result<Arc<dyn Host>, Problem> {
+        let access = async {
+            let mut conn = self.store.connection().await?;
+            let server = servers::get(&mut conn, id).await?.ok_or_else(|| {
+                Problem::new(Code::NotFound, format!("The server {id} is gone"), "Choose another server.")
+            })?;
+            let (credentials, _) = servers::secrets(&mut conn, self.store.sealer(), &server).await?;
+            if server.host_key.is_none() && server.auth_method != AuthMethod::Local {
+                return Err(Problem::new(
+                    Code::ServerNotActive,
+                    format!("The host key of {} is not known yet", server.name),
+                    "Validate the server first.",
+                ));
+            }
+            access(&server, credentials)
+        };
+        self.hosts.get(id, access).await
+    }
+}
+
+/// What it takes to connect to a server, from its row.
+pub(crate) fn access(server: &Server, credentials: Credentials) -> Result<Access, Problem> {
+    let lost = |what: &str| {
+        Problem::new(
+            Code::SshAuthFailed,
+            format!("The {what} of {} is not stored", server.name),
+            "Validate the server again and give it.",
+        )
+    };
+    let credential = match server.auth_method {
+        AuthMethod::Local => Credential::Local,
+        AuthMethod::Key => Credential::Key {
+            private_key: credentials.private_key.ok_or_else(|| lost("private key"))?,
+            passphrase: credentials.passphrase,
+        },
+        AuthMethod::Password => Credential::Password(credentials.password.ok_or_else(|| lost("password"))?),
+    };
+    let host_key = server.host_key.as_deref().map(str::parse::<HostKey>).transpose().map_err(Problem::internal)?;
+    Ok(Access {
+        host: server.host.clone(),
+        port: u16::try_from(server.port).unwrap_or(22),
+        user: server.ssh_user.clone(),
+        credential,
+        host_key,
+        privilege: server.facts.as_ref().map_or(Privilege::Root, |facts| facts.privilege),
+        docker_socket: server.docker_socket.clone(),
+        max_sessions: usize::try_from(server.max_ssh_sessions).unwrap_or(8).max(1),
+    })
+}

@@ -1,0 +1,26 @@
+//! Stops an instance and starts it again.
+
+use ocore_domain::{OperationId, Problem, instance::Transition};
+use ocore_store::{PgConnection, instances::Instance};
+use serde_json::Value;
+
+use crate::{
+    command,
+    engine::{Definition, Settle, secs, step},
+    parts::life::{start, stop, wait_healthy},
+};
+
+pub(crate) static DEFINITION: Definition = Definition {
+    kind: "instance_restart",
+    steps: &[
+        step!(stop, "Stop Odoo", secs(90), undo start),
+        step!(start, "Start Odoo", secs(90)),
+        step!(wait_healthy, "Wait until Odoo serves", secs(240)),
+    ],
+    settle: Settle::Instance { done: Transition::Up, undone: Transition::Up },
+};
+
+/// Enqueues the restart of an instance that runs or failed.
+pub async fn request(tx: &mut PgConnection, instance: &Instance) -> Result<OperationId, Problem> {
+    command::begin(tx, &DEFINITION, instance, Transition::Restart, Value::Null).await
+}

@@ -1,0 +1,123 @@
+//! Changes an instance's settings: a new container takes the old one's place, which comes back should it not serve.
+
+use futures::future::BoxFuture;
+use ocore_domain::{
+    InstanceId, OperationId, Problem,
+    instance::{InstanceStatus, Settings, Transition},
+    operation::OperationState,
+};
+use ocore_fleet::Engine;
+use ocore_store::{
+    PgConnection, Sealer,
+    instances::{self, Environment, Instance},
+    operations::Claimed,
+    servers,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    capacity, command,
+    engine::{Ctx, Definition, End, Settle, secs, settle_instance, step},
+    parts::{container, instance_labels, life},
+};
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Params {
+    settings: Settings,
+    /// The values sealed, as they are in the instance's row.
+    env_names: Vec<String>,
+    env_values_sealed: Vec<u8>,
+    was_running: bool,
+}
+
+pub(crate) static DEFINITION: Definition = Definition {
+    kind: "instance_update",
+    steps: &[
+        step!(get_image, "Get the image", secs(1800)),
+        step!(replace_container, "Replace the container", secs(120), undo restore_container),
+        step!(start, "Start Odoo", secs(60)),
+        step!(wait_healthy, "Wait until Odoo serves", secs(240)),
+        step!(remove_previous, "Remove the previous container", secs(60), irreversible),
+    ],
+    settle: Settle::With(settle),
+};
+
+/// Checks that the server has room for the new settings, and enqueues the change. Lock the server's row before.
+pub async fn request(
+    tx: &mut PgConnection,
+    sealer: &Sealer,
+    instance: &Instance,
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<OperationId, Problem> {
+    settings.validate()?;
+    let server = servers::get(tx, instance.server_id).await?;
+    let server = server.ok_or_else(|| Problem::internal("the instance has no server"))?;
+    capacity::check_memory(tx, &server, instance.id, settings.memory_limit_bytes).await?;
+    let params = Params {
+        settings: settings.clone(),
+        env_names: environment.keys().cloned().collect(),
+        env_values_sealed: instances::seal_values(sealer, instance, environment)?,
+        was_running: instance.status == InstanceStatus::Running,
+    };
+    let params = serde_json::to_value(params).map_err(Problem::internal)?;
+    command::begin(tx, &DEFINITION, instance, Transition::Update, params).await
+}
+
+async fn get_image(ctx: &Ctx) -> Result<(), Problem> {
+    let params: Params = ctx.params()?;
+    ctx.engine().await?.ensure_image(&params.settings.image, &ctx.sink()).await
+}
+
+async fn replace_container(ctx: &Ctx) -> Result<(), Problem> {
+    let (engine, instance, params) = (ctx.engine().await?, ctx.instance().await?, ctx.params::<Params>()?);
+    let names = instance.names();
+    let secrets = ctx.secrets(&instance).await?;
+    let environment = instances::open_values(ctx.store().sealer(), &instance, &params.env_values_sealed)?;
+    environment.values().for_each(|value| ctx.keep(value));
+    if engine.container(&names.previous_container).await?.is_none() && engine.container(&names.container).await?.is_some() {
+        container::stop(&engine, &instance).await?;
+        engine.rename(&names.container, &names.previous_container).await?;
+    }
+    container::create(&engine, &instance, &params.settings, &environment, &secrets).await
+}
+
+async fn restore_container(ctx: &Ctx) -> Result<(), Problem> {
+    let (engine, instance, params) = (ctx.engine().await?, ctx.instance().await?, ctx.params::<Params>()?);
+    let names = instance.names();
+    if engine.container(&names.previous_container).await?.is_some() {
+        engine.remove_container(&names.container, &instance_labels(&instance)).await?;
+        engine.rename(&names.previous_container, &names.container).await?;
+    }
+    if params.was_running { life::start(ctx).await } else { Ok(()) }
+}
+
+async fn start(ctx: &Ctx) -> Result<(), Problem> {
+    if !ctx.params::<Params>()?.was_running {
+        ctx.info("The instance rests; it is started when somebody asks for it");
+        return Ok(());
+    }
+    container::start(&ctx.engine().await?, &ctx.instance().await?).await
+}
+
+async fn wait_healthy(ctx: &Ctx) -> Result<(), Problem> {
+    if ctx.params::<Params>()?.was_running { life::wait_healthy(ctx).await } else { Ok(()) }
+}
+
+async fn remove_previous(ctx: &Ctx) -> Result<(), Problem> {
+    let (engine, instance): (Engine, Instance) = (ctx.engine().await?, ctx.instance().await?);
+    engine.remove_container(&instance.names().previous_container, &instance_labels(&instance)).await
+}
+
+fn settle<'a>(tx: &'a mut PgConnection, claim: &'a Claimed, end: End<'a>) -> BoxFuture<'a, Result<(), Problem>> {
+    Box::pin(async move {
+        let params: Params = serde_json::from_value(claim.params.clone()).map_err(Problem::internal)?;
+        let before = if params.was_running { Transition::Up } else { Transition::Down };
+        settle_instance(tx, claim, end, before, before).await?;
+        if let (OperationState::Done, Some(id)) = (end.state, claim.subject_id) {
+            let (names, values) = (&params.env_names, &params.env_values_sealed);
+            instances::set_configuration(tx, InstanceId::from(id), &params.settings, names, values).await?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,137 @@
+//! An instance's role and database on its server's PostgreSQL.
+
+use chrono::Utc;
+use ocore_domain::{Code, Problem};
+use ocore_fleet::Engine;
+use ocore_odoo::identity;
+use ocore_store::instances::{Instance, Secrets};
+use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
+
+use super::{
+    psql::{self, identifier, literal},
+    template::Template,
+};
+use crate::engine::Ctx;
+
+/// What is known of a database's name on the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    /// Begun for this instance and cut off.
+    Begun,
+    Ready,
+    Foreign,
+}
+
+/// Makes role and database from the template, with an identity of its own.
+pub(crate) async fn create(
+    ctx: &Ctx,
+    engine: &Engine,
+    instance: &Instance,
+    secrets: &Secrets,
+    template: &Template,
+) -> Result<(), Problem> {
+    let name = instance.names().database;
+    match find(engine, instance, &name).await? {
+        Found::Ready => {
+            ctx.info(format!("The database {name} is ready already"));
+            return Ok(());
+        }
+        Found::Foreign => return Err(foreign(&name)),
+        Found::Begun => drop_both(engine, &name).await?,
+        Found::Nothing => {}
+    }
+    let (quoted, mark) = (identifier(&name), literal(&mark(instance)));
+    // One transaction: a role without its mark would be foreign to the next attempt.
+    let role = format!(
+        "begin;
+         create role {quoted} login nosuperuser nocreatedb nocreaterole connection limit 100 password {};
+         comment on role {quoted} is {mark};
+         commit;
+         create database {quoted} owner {quoted} template {};
+         revoke all on database {quoted} from public;",
+        literal(secrets.database_password.expose_secret()),
+        identifier(&template.name),
+    );
+    psql::run(engine, "postgres", &role.into()).await?;
+    psql::run(engine, &name, &own(instance, secrets, template)?).await?;
+    psql::query(engine, "postgres", &format!("comment on database {quoted} is {mark};")).await?;
+    ctx.info(format!("Created the database {name} from the template {}", template.name));
+    Ok(())
+}
+
+/// Makes the copy this instance's: its role owns everything in it, and its identity and administrator are new.
+fn own(instance: &Instance, secrets: &Secrets, template: &Template) -> Result<SecretString, Problem> {
+    let name = identifier(&instance.names().database);
+    let secret = SecretString::from(Uuid::new_v4().to_string());
+    let admin = secrets.admin_password.as_ref().ok_or_else(|| {
+        Problem::internal("the administrator's first password was forgotten before it was set")
+    })?;
+    let identity = identity::statements(
+        Uuid::new_v4(),
+        &secret,
+        Utc::now(),
+        &identity::hash_password(admin, rand::random()),
+        &format!("http://127.0.0.1:{}", instance.http().unwrap_or(8069)),
+    );
+    Ok(SecretString::from(format!(
+        "reassign owned by {} to {name};\n{}",
+        identifier(&template.name),
+        identity.expose_secret()
+    )))
+}
+
+/// Takes database and role away.
+pub(crate) async fn remove(engine: &Engine, instance: &Instance) -> Result<(), Problem> {
+    let name = instance.names().database;
+    match find(engine, instance, &name).await? {
+        Found::Nothing => Ok(()),
+        Found::Foreign => Err(foreign(&name)),
+        Found::Begun | Found::Ready => drop_both(engine, &name).await,
+    }
+}
+
+/// Whether there is a whole database of this instance.
+pub(crate) async fn is_ready(engine: &Engine, instance: &Instance) -> Result<bool, Problem> {
+    Ok(find(engine, instance, &instance.names().database).await? == Found::Ready)
+}
+
+async fn drop_both(engine: &Engine, name: &str) -> Result<(), Problem> {
+    let quoted = identifier(name);
+    let sql = format!("drop database if exists {quoted} with (force);\ndrop role if exists {quoted};");
+    psql::query(engine, "postgres", &sql).await.map(drop)
+}
+
+async fn find(engine: &Engine, instance: &Instance, name: &str) -> Result<Found, Problem> {
+    let (name, mark) = (literal(name), literal(&mark(instance)));
+    let sql = format!(
+        "select case
+             when not exists (select 1 from pg_roles where rolname = {name})
+                 then case when exists (select 1 from pg_database where datname = {name}) then 'foreign' else 'nothing' end
+             when (select shobj_description(oid, 'pg_authid') from pg_roles where rolname = {name})
+                 is distinct from {mark} then 'foreign'
+             when (select shobj_description(oid, 'pg_database') from pg_database where datname = {name}) = {mark}
+                 then 'ready'
+             else 'begun' end"
+    );
+    Ok(match psql::query(engine, "postgres", &sql).await?.as_str() {
+        "nothing" => Found::Nothing,
+        "begun" => Found::Begun,
+        "ready" => Found::Ready,
+        _ => Found::Foreign,
+    })
+}
+
+/// The comment that says whose role and database they are.
+fn mark(instance: &Instance) -> String {
+    format!("sh.ocore.instance={}", instance.id)
+}
+
+fn foreign(name: &str) -> Problem {
+    Problem::new(
+        Code::ForeignResource,
+        format!("The server's PostgreSQL has a role or database `{name}` that is not this instance's"),
+        "Choose another slug, or rename or remove that one by hand if nobody needs it.",
+    )
+}

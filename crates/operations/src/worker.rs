@@ -1,0 +1,287 @@
+//! Claims operations and runs them, as many at once as there is room for.
+
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::FutureExt;
+use ocore_domain::{Code, OperationId, Problem, WorkerId, operation::OperationState};
+use ocore_store::operations::{self, Claimed, Finish};
+use rand::RngExt;
+use tokio::{
+    sync::{Notify, Semaphore, mpsc},
+    task::AbortHandle,
+    time::{Instant, interval, sleep},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    Hands,
+    engine::{self, Definition, LetGo, Limits},
+    faults::Faults,
+};
+
+/// How often a worker says that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(4);
+/// After how much silence a worker is given up for lost.
+const SILENCE: Duration = Duration::from_secs(15);
+/// An operation that was claimed this often and never ended is ended as failed.
+const CLAIMS: i32 = 50;
+
+/// What a worker executes, and how much of it at once.
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) definitions: &'static [&'static Definition],
+    pub(crate) concurrency: usize,
+    pub(crate) per_group: i64,
+    pub(crate) faults: Arc<dyn Faults>,
+    pub(crate) limits: Limits,
+}
+
+pub(crate) struct Worker {
+    hands: Hands,
+    config: Config,
+    id: Mutex<WorkerId>,
+    room: Arc<Semaphore>,
+    room_made: Notify,
+    running: Mutex<HashMap<OperationId, AbortHandle>>,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+    ends: mpsc::Sender<Finish>,
+}
+
+impl Worker {
+    /// Makes a worker known and starts it.
+    pub(crate) async fn start(hands: Hands, config: Config, stopping: CancellationToken) -> Result<Arc<Self>, Problem> {
+        let host = host_name();
+        let mut conn = hands.store().connection().await?;
+        bury_the_dead(&mut conn, &host).await?;
+        let id = WorkerId::new();
+        operations::register_worker(&mut conn, id, &host, std::process::id()).await?;
+        drop(conn);
+        let (ends, ended) = mpsc::channel(4096);
+        let worker = Arc::new(Self {
+            hands,
+            room: Arc::new(Semaphore::new(config.concurrency)),
+            config,
+            id: Mutex::new(id),
+            room_made: Notify::new(),
+            running: Mutex::default(),
+            tasks: TaskTracker::new(),
+            stopping,
+            ends,
+        });
+        tokio::spawn(worker.clone().beat(host));
+        tokio::spawn(worker.clone().finish_in_batches(ended));
+        tokio::spawn(worker.clone().claim_and_run());
+        Ok(worker)
+    }
+
+    /// Waits until nothing runs here any more, then takes the worker out of the list.
+    pub(crate) async fn stopped(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        if let Ok(mut conn) = self.hands.store().connection().await {
+            let _ = operations::unregister_worker(&mut conn, self.id()).await;
+            // What was claimed and could not be given back is freed for others at once.
+            let _ = operations::rescue(&mut conn, SILENCE).await;
+        }
+    }
+
+    fn id(&self) -> WorkerId {
+        *self.id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn claim_and_run(self: Arc<Self>) {
+        let kinds: Vec<String> = self.config.definitions.iter().map(|d| d.kind.to_owned()).collect();
+        while !self.stopping.is_cancelled() {
+            let free = self.room.available_permits();
+            let claimed = if free == 0 { Vec::new() } else { self.claim(&kinds, free).await };
+            let full = claimed.len() == free;
+            let nothing = claimed.is_empty();
+            for claim in claimed {
+                self.clone().spawn(claim).await;
+            }
+            if nothing || full {
+                // A notification can be lost with its connection: look by yourself now and then.
+                let poll = Duration::from_millis(rand::rng().random_range(800..1200));
+                tokio::select! {
+                    () = self.hands.notifications().queue(), if !full => {}
+                    () = self.room_made.notified() => {}
+                    () = sleep(poll) => {}
+                    () = self.stopping.cancelled() => {}
+                }
+            }
+        }
+    }
+
+    async fn claim(&self, kinds: &[String], room: usize) -> Vec<Claimed> {
+        let claimed = async {
+            let tx = self.hands.store().begin().await?;
+            let room = i64::try_from(room).unwrap_or(i64::MAX);
+            operations::claim(tx, self.id(), kinds, room, self.config.per_group).await
+        };
+        claimed.await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "no operation could be claimed");
+            Vec::new()
+        })
+    }
+
+    async fn spawn(self: Arc<Self>, claim: Claimed) {
+        let Ok(permit) = self.room.clone().acquire_owned().await else { return };
+        let Some(definition) = self.config.definitions.iter().copied().find(|d| d.kind == claim.kind) else { return };
+        if definition.steps.is_empty() {
+            let end = Finish { id: claim.id, attempt: claim.attempt, state: OperationState::Done };
+            drop(permit);
+            let _ = self.ends.send(end).await;
+            return;
+        }
+        let (id, worker) = (claim.id, self.clone());
+        // Held until the handle is in: a task that ends at once finds it there to take out.
+        let mut running = self.running();
+        let work = self.tasks.spawn(async move {
+            if AssertUnwindSafe(worker.run(definition, claim.clone())).catch_unwind().await.is_err() {
+                tracing::error!(operation = %id, "a step panicked");
+                worker.give_back(&claim).await;
+            }
+            worker.running().remove(&id);
+            drop(permit);
+            worker.room_made.notify_one();
+        });
+        running.insert(id, work.abort_handle());
+    }
+
+    async fn run(&self, definition: &'static Definition, claim: Claimed) {
+        let (id, kind) = (claim.id, definition.kind);
+        if claim.attempt > CLAIMS {
+            return self.give_up(definition, &claim).await;
+        }
+        tracing::info!(operation = %id, kind, attempt = claim.attempt, "operation claimed");
+        let ended = engine::run(
+            self.hands.clone(),
+            definition,
+            claim.clone(),
+            self.config.faults.clone(),
+            self.config.limits,
+            self.stopping.clone(),
+        );
+        match ended.await {
+            Ok(state) => tracing::info!(operation = %id, kind, %state, "operation ended"),
+            Err(LetGo::Released) => tracing::info!(operation = %id, kind, "operation given back"),
+            Err(LetGo::Fenced) => {
+                tracing::warn!(operation = %id, kind, "operation let go");
+                self.give_back(&claim).await;
+            }
+        }
+    }
+
+    /// Gives back what this worker could not end, to be tried again after a pause. Misses if another has it already.
+    async fn give_back(&self, claim: &Claimed) {
+        let pause = Duration::from_secs(u64::from(claim.attempt.unsigned_abs().min(12)) * 5);
+        if let Ok(mut conn) = self.hands.store().connection().await {
+            let _ = operations::release(&mut conn, claim, pause).await;
+        }
+    }
+
+    async fn give_up(&self, definition: &Definition, claim: &Claimed) {
+        let error = Problem::new(
+            Code::Internal,
+            format!("The operation was taken up {CLAIMS} times and never came to an end"),
+            "Look into the log of `ocore serve` for the reason, mend it, and retry.",
+        );
+        let ended = async {
+            let mut tx = self.hands.store().begin().await?;
+            engine::end(&mut tx, definition, claim, OperationState::Failed, Some(&error)).await?;
+            tx.commit().await?;
+            Ok::<_, ocore_store::Error>(())
+        };
+        if ended.await.is_err()
+            && let Ok(mut conn) = self.hands.store().connection().await
+        {
+            // Its subject will not have it: end it alone.
+            let end = Finish { id: claim.id, attempt: claim.attempt, state: OperationState::Failed };
+            let _ = operations::finish(&mut conn, &end, Some(&error)).await;
+        }
+    }
+
+    /// Ends operations that have nothing more to say, many in one statement.
+    async fn finish_in_batches(self: Arc<Self>, mut ended: mpsc::Receiver<Finish>) {
+        let mut batch = Vec::new();
+        while ended.recv_many(&mut batch, 1000).await > 0 {
+            let finished = async {
+                let mut tx = self.hands.store().begin().await?;
+                operations::finish_many(&mut tx, &batch).await?;
+                tx.commit().await?;
+                Ok::<_, ocore_store::Error>(())
+            };
+            if let Err(error) = finished.await {
+                tracing::warn!(%error, "operations could not be ended; they are done again");
+            }
+            batch.clear();
+            self.room_made.notify_one();
+        }
+    }
+
+    /// Says that this worker lives, and frees what lost ones held.
+    async fn beat(self: Arc<Self>, host: String) {
+        let mut tick = interval(HEARTBEAT);
+        let mut since = Instant::now();
+        // It goes on while the last operations end.
+        while !(self.stopping.is_cancelled() && self.tasks.is_closed() && self.tasks.is_empty()) {
+            tick.tick().await;
+            match self.beat_once(&host, since).await {
+                Ok(()) => {}
+                // The database was away, so others could not be heard: give them time before they are given up.
+                Err(error) => {
+                    tracing::warn!(%error, "the heartbeat was not written");
+                    since = Instant::now();
+                }
+            }
+        }
+    }
+
+    async fn beat_once(&self, host: &str, since: Instant) -> Result<(), ocore_store::Error> {
+        let mut conn = self.hands.store().connection().await?;
+        if !operations::heartbeat(&mut conn, self.id()).await? {
+            // Given up for lost: what runs here has another worker now.
+            tracing::error!("this worker was given up for lost; it starts anew");
+            for (_, work) in self.running().drain() {
+                work.abort();
+            }
+            let id = WorkerId::new();
+            operations::register_worker(&mut conn, id, host, std::process::id()).await?;
+            *self.id.lock().unwrap_or_else(PoisonError::into_inner) = id;
+        }
+        if since.elapsed() > SILENCE {
+            let freed = operations::rescue(&mut conn, SILENCE).await?;
+            if !freed.is_empty() {
+                tracing::warn!(count = freed.len(), "operations of a lost worker are taken over");
+            }
+        }
+        Ok(())
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<OperationId, AbortHandle>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A worker whose process is seen to be gone on this very host need not be waited for.
+async fn bury_the_dead(conn: &mut ocore_store::PgConnection, host: &str) -> Result<(), ocore_store::Error> {
+    for (id, pid) in operations::workers_on_host(conn, host).await? {
+        let myself = u32::try_from(pid).is_ok_and(|pid| pid == std::process::id());
+        let gone = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH);
+        if myself || gone {
+            operations::unregister_worker(conn, id).await?;
+        }
+    }
+    operations::rescue(conn, SILENCE).await?;
+    Ok(())
+}
+
+fn host_name() -> String {
+    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown".to_owned())
+}

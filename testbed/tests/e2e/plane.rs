@@ -1,0 +1,275 @@
+//! One control plane: the real binary with a database of its own, driven by the real CLI.
+
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A secret that must never be seen again; every plane's own secrets bear it.
+pub const CANARY: &str = "canary7f3a";
+
+pub struct Plane {
+    dir: TempDir,
+    serve: Option<Child>,
+    port: u16,
+    token: String,
+    runs: u32,
+    extra: Vec<(String, String)>,
+}
+
+/// What one call of the CLI gave.
+pub struct Answer {
+    pub code: i32,
+    pub json: Value,
+    pub text: String,
+}
+
+impl Plane {
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    pub fn start_with(env: &[(&str, &str)]) -> Self {
+        let dir = tempfile::Builder::new().prefix("ocore-e2e-").tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let extra = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let mut plane = Self { dir, serve: None, port, token: String::new(), runs: 0, extra };
+        plane.up(&[]);
+        let made = plane.command(&["admin", "create", "--name", "e2e", "--json"]).output().unwrap();
+        let text = String::from_utf8_lossy(&made.stdout).into_owned();
+        let token = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').find(|w| w.starts_with("ocore_"));
+        plane.token = token.unwrap_or_else(|| panic!("no token in {text}{}", err(&made))).to_owned();
+        plane
+    }
+
+    /// Starts `ocore serve`, with faults or without, and waits until it is ready.
+    pub fn up(&mut self, env: &[(&str, &str)]) {
+        self.runs += 1;
+        let log = File::create(self.log_path(self.runs)).unwrap();
+        let mut command = self.command(&["serve"]);
+        command.envs(env.iter().copied()).stdout(log.try_clone().unwrap()).stderr(log);
+        self.serve = Some(command.spawn().unwrap());
+        let began = Instant::now();
+        while !self.is_ready() {
+            assert!(began.elapsed() < Duration::from_secs(60), "not ready: {}", self.log());
+            let ended = self.serve.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "serve ended at once: {}", self.log());
+            sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        let ready = format!("http://127.0.0.1:{}/health/ready", self.port);
+        let asked = Command::new("curl").args(["-fsS", "-m", "2", "-o", "/dev/null", &ready]).stderr(Stdio::null()).status();
+        asked.is_ok_and(|status| status.success())
+    }
+
+    /// Waits until the process has killed itself, as a fault asked for.
+    pub fn wait_for_death(&mut self, limit: Duration) {
+        let mut serve = self.serve.take().unwrap();
+        let began = Instant::now();
+        while serve.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < limit, "still alive after {limit:?}: {}", self.log());
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub fn kill(&mut self) {
+        if let Some(mut serve) = self.serve.take() {
+            serve.kill().unwrap();
+            serve.wait().unwrap();
+        }
+    }
+
+    /// Ends it in good order.
+    pub fn stop(&mut self) {
+        if let Some(mut serve) = self.serve.take() {
+            let _ = Command::new("kill").args(["-TERM", &serve.id().to_string()]).status();
+            let began = Instant::now();
+            while serve.try_wait().unwrap().is_none() {
+                if began.elapsed() > Duration::from_secs(60) {
+                    let _ = serve.kill();
+                }
+                sleep(Duration::from_millis(50));
+            }
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .args(arguments)
+            .env_remove("DATABASE_URL")
+            .env("ENVIRONMENT", "development")
+            .env("OCORE_DATA_DIR", self.dir.path())
+            .env("OCORE_LISTEN", format!("127.0.0.1:{}", self.port))
+            .env("OCORE_URL", format!("http://127.0.0.1:{}", self.port))
+            .env("OCORE_TOKEN", &self.token)
+            .env("OCORE_HEALTH_INTERVAL", "3")
+            .env("OCORE_LOG", "debug,hyper=info,russh=info,h2=info,sqlx=info")
+            .env("JWT_SECRET", format!("{CANARY}-jwt-secret-of-32-characters-and-more"))
+            .env("SSH_ENCRYPTION_KEY", format!("{CANARY}-encryption-key-of-32-characters"))
+            .envs(self.extra.iter().map(|(k, v)| (k, v)))
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn cli(&self, arguments: &[&str]) -> Answer {
+        self.cli_in(arguments, None)
+    }
+
+    /// The CLI with something on its standard input.
+    pub fn cli_in(&self, arguments: &[&str], stdin: Option<&str>) -> Answer {
+        let mut arguments = arguments.to_vec();
+        arguments.push("--json");
+        let mut command = self.command(&arguments);
+        if stdin.is_some() {
+            command.stdin(Stdio::piped());
+        }
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        if let Some(text) = stdin {
+            use std::io::Write;
+            child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        }
+        let output = child.wait_with_output().unwrap();
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        Answer {
+            code: output.status.code().unwrap_or(-1),
+            json: serde_json::from_str(&stdout).unwrap_or(Value::Null),
+            text: format!("{stdout}{}", err(&output)),
+        }
+    }
+
+    /// The CLI, expected to succeed; a changing verb has waited for the end of its operation.
+    pub fn ok(&self, arguments: &[&str]) -> Value {
+        let answer = self.cli(arguments);
+        assert_eq!(answer.code, 0, "ocore {}: {}\n{}", arguments.join(" "), answer.text, self.log_tail());
+        answer.json
+    }
+
+    /// The CLI, expected to fail with a code; answers the whole text.
+    pub fn refused(&self, arguments: &[&str], code: &str) -> String {
+        let answer = self.cli(arguments);
+        assert_ne!(answer.code, 0, "ocore {} should fail with {code}: {}", arguments.join(" "), answer.text);
+        assert!(answer.text.contains(code), "ocore {}: no {code} in {}", arguments.join(" "), answer.text);
+        answer.text
+    }
+
+    /// The API by itself: status and body.
+    pub fn api(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, String) {
+        let mut command = Command::new("curl");
+        command.args(["-sS", "-m", "60", "-X", method, "-w", "\n%{http_code}"]);
+        command.args(["-H", &format!("authorization: Bearer {}", self.token)]);
+        if let Some(body) = body {
+            command.args(["-H", "content-type: application/json", "-d", &body.to_string()]);
+        }
+        let output = command.arg(format!("http://127.0.0.1:{}{path}", self.port)).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (body, status) = text.rsplit_once('\n').unwrap_or(("", "0"));
+        (status.trim().parse().unwrap_or(0), body.to_owned())
+    }
+
+    pub fn get(&self, path: &str) -> Value {
+        let (status, body) = self.api("GET", path, None);
+        assert_eq!(status, 200, "GET {path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// Waits until an operation is final, and answers it.
+    pub fn await_operation(&self, id: &str, limit: Duration) -> Value {
+        self.await_that(limit, &format!("operation {id} to end"), || {
+            let operation = self.get(&format!("/api/operations/{id}"));
+            let state = operation["state"].as_str().unwrap_or("").to_owned();
+            (!["queued", "running", "undoing"].contains(&state.as_str())).then_some(operation)
+        })
+    }
+
+    pub fn await_that<T>(&self, limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let began = Instant::now();
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            assert!(began.elapsed() < limit, "waited {limit:?} for {what}\n{}", self.log_tail());
+            sleep(Duration::from_millis(250));
+        }
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn log_path(&self, run: u32) -> PathBuf {
+        self.dir.path().join(format!("serve-{run}.log"))
+    }
+
+    /// Everything `ocore serve` has said in all its runs.
+    pub fn log(&self) -> String {
+        (1..=self.runs).map(|run| fs::read_to_string(self.log_path(run)).unwrap_or_default()).collect()
+    }
+
+    fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().filter(|l| !l.contains("DEBUG")).collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+
+    /// SQL on the plane's own database: the rows themselves.
+    pub fn sql(&self, sql: &str) -> String {
+        let socket = self.dir.path().join("postgres");
+        let socket = find_socket(&socket).unwrap_or(socket);
+        let output = Command::new("psql")
+            .args(["-XqAt", "-h", socket.to_str().unwrap(), "-d", "ocore", "-c", sql])
+            .args(["-U", &database_user(&socket)])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{sql}: {}", err(&output));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+}
+
+fn find_socket(dir: &Path) -> Option<PathBuf> {
+    for entry in fs::read_dir(dir).ok()?.flatten() {
+        let path = entry.path();
+        if entry.file_name().to_string_lossy().starts_with(".s.PGSQL") {
+            return Some(dir.to_owned());
+        }
+        if path.is_dir()
+            && let Some(found) = find_socket(&path)
+        {
+            return Some(found);
+        }
+    }
+    None
+}
+
+fn database_user(_socket: &Path) -> String {
+    std::env::var("OCORE_E2E_PGUSER").unwrap_or_else(|_| "ocore".to_owned())
+}
+
+impl Drop for Plane {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- the end of the plane's log ---\n{}", self.log_tail());
+        }
+        self.stop();
+    }
+}
+
+fn binary() -> PathBuf {
+    std::env::var_os("OCORE_BIN").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/ocore"),
+        PathBuf::from,
+    )
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}

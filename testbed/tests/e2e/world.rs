@@ -1,0 +1,155 @@
+//! The truth on a server, looked at from outside: not by oCore, but by `docker` and `psql` there.
+
+use std::{collections::BTreeSet, fs, process::Command};
+
+use serde_json::Value;
+
+use crate::plane::Plane;
+
+/// One server of the testbed.
+#[derive(Clone, Copy, Debug)]
+pub struct Server(pub u8);
+
+impl Server {
+    pub fn address(self) -> String {
+        ocore_testbed::server(self.0).address
+    }
+
+    pub fn key_file(self) -> String {
+        ocore_testbed::server(self.0).key_path.to_string_lossy().into_owned()
+    }
+
+    /// Runs a script on the server by the outer engine, so that it works with the network cut too.
+    pub fn sh(self, script: &str) -> String {
+        let container = ocore_testbed::server(self.0).name;
+        let output = Command::new("docker").args(["exec", &container, "sh", "-c", script]).output().unwrap();
+        assert!(
+            output.status.success(),
+            "server {}: {script}: {}",
+            self.0,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// The same over SSH, as an operator would look.
+    pub fn ssh(self, script: &str) -> String {
+        let output = Command::new("ssh")
+            .args(["-i", &self.key_file(), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
+            .args(["-o", "LogLevel=ERROR", &format!("root@{}", self.address()), script])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "ssh: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Takes away whatever an earlier test left, so that each begins on a clean server.
+    pub fn clean(self) {
+        self.sh("docker info >/dev/null
+                 docker ps -aq | xargs -r docker rm -fv >/dev/null
+                 docker volume ls -q | xargs -r docker volume rm >/dev/null
+                 docker network ls -q --filter name=ocore | xargs -r docker network rm >/dev/null; true");
+    }
+
+    fn lines(self, script: &str) -> BTreeSet<String> {
+        self.sh(script).lines().map(str::to_owned).filter(|line| !line.is_empty()).collect()
+    }
+
+    /// The containers on the server, without its PostgreSQL.
+    pub fn containers(self) -> BTreeSet<String> {
+        self.lines("docker ps -a --format '{{.Names}}' | grep -v '^ocore-postgres$' || true")
+    }
+
+    /// The volumes, without those of PostgreSQL, templates and dumps.
+    pub fn volumes(self) -> BTreeSet<String> {
+        self.lines("docker volume ls -q | grep -Ev '^(ocore-postgres-data|ocore-dumps|ocore_template.*)$' || true")
+    }
+
+    /// Roles and databases that are neither PostgreSQL's own nor a template's.
+    pub fn databases(self) -> BTreeSet<String> {
+        self.lines(
+            "docker exec ocore-postgres psql -U postgres -XqAt -c \"select 'database ' || datname from pg_database \
+             where datname !~ '^(postgres|template[01]|ocore_template.*)$' union all select 'role ' || rolname from \
+             pg_roles where rolname !~ '^(postgres|pg_.*|ocore_template.*)$'\"",
+        )
+    }
+
+    /// Templates that are not ready: half of one left over.
+    pub fn half_templates(self) -> BTreeSet<String> {
+        self.lines(
+            "docker exec ocore-postgres psql -U postgres -XqAt -c \"select datname from pg_database where datname ~ \
+             '^ocore_template' and shobj_description(oid, 'pg_database') is distinct from 'sh.ocore.template=ready'\"",
+        )
+    }
+
+    /// The loopback ports something listens on in oCore's range.
+    pub fn ports(self) -> BTreeSet<String> {
+        self.lines("ss -Hltn | awk '{print $4}' | sed 's/.*://' | awk '$1 >= 20000 && $1 < 30000' | sort -u")
+    }
+
+    /// How many SSH connections are open to the server.
+    pub fn ssh_connections(self) -> usize {
+        self.sh("ss -Htn state established '( sport = :22 )' | wc -l").parse().unwrap_or(99)
+    }
+}
+
+/// Adds a server of the testbed by root's key.
+pub fn add_server(plane: &Plane, server: Server, name: &str) -> Value {
+    plane.ok(&[
+        "server", "add", "--name", name, "--host", &server.address(), "--user", "root", "--key-file", &server.key_file(),
+    ])
+}
+
+/// Compares what is on a server with what the rows say: every running instance has all its parts, and nothing else
+/// is there.
+pub fn assert_world_is_as_the_rows(plane: &Plane, server: Server, server_name: &str) {
+    let instances = plane.get("/api/instances?limit=200")["data"].as_array().unwrap().clone();
+    let here: Vec<&Value> = instances.iter().filter(|i| i["serverName"] == server_name).collect();
+    let slugs: Vec<String> = here.iter().map(|i| i["slug"].as_str().unwrap().to_owned()).collect();
+    let containers: BTreeSet<String> = slugs.iter().map(|s| format!("ocore-{s}")).collect();
+    let volumes: BTreeSet<String> = slugs.iter().map(|s| format!("ocore-{s}-data")).collect();
+    let databases: BTreeSet<String> = slugs
+        .iter()
+        .map(|s| format!("odoo_{}", s.replace('-', "_")))
+        .flat_map(|name| [format!("database {name}"), format!("role {name}")])
+        .collect();
+    let ports: BTreeSet<String> = here
+        .iter()
+        .filter(|i| i["status"] == "running")
+        .flat_map(|i| [i["httpPortHost"].to_string(), i["longpollingPortHost"].to_string()])
+        .collect();
+    assert_eq!(server.containers(), containers, "containers");
+    assert_eq!(server.volumes(), volumes, "volumes");
+    assert_eq!(server.databases(), databases, "databases and roles");
+    assert_eq!(server.ports(), ports, "ports");
+    assert_eq!(server.half_templates(), BTreeSet::new(), "half made templates");
+    let reserved = plane.sql("select count(*) from port_reservations");
+    assert_eq!(reserved, (2 * instances.len()).to_string(), "port reservations");
+    assert_eq!(plane.sql("select count(*) from operation_leases"), "0", "leases of operations");
+}
+
+/// A real login through Odoo's JSON-RPC, made on the server itself: the ports are on its loopback.
+pub fn log_in(server: Server, created: &Value) {
+    let instance = &created["instance"];
+    let body = serde_json::json!({"jsonrpc": "2.0", "params": {
+        "db": instance["databaseName"], "login": created["adminLogin"], "password": created["adminPassword"]}});
+    let answer = server.sh(&format!(
+        "curl -sS -m 60 -H 'content-type: application/json' -d '{body}' \
+         http://127.0.0.1:{}/web/session/authenticate",
+        port_of(instance)
+    ));
+    let answer: Value = serde_json::from_str(&answer).unwrap_or_else(|_| panic!("no JSON: {answer}"));
+    assert!(answer["result"]["uid"].as_i64().is_some_and(|uid| uid > 0), "no login: {answer}");
+}
+
+/// The HTTP port, as the server's row has it once it is reserved.
+pub fn port_of(instance: &Value) -> i64 {
+    instance["httpPortHost"].as_i64().unwrap_or_else(|| panic!("no port in {instance}"))
+}
+
+/// A file that only the test reads.
+pub fn write_private(plane: &Plane, name: &str, content: &str) -> String {
+    let path = plane.dir().join(name);
+    fs::write(&path, content).unwrap();
+    path.to_string_lossy().into_owned()
+}
