@@ -1,1 +1,3 @@
-//! Not laid out yet.
+//! Servers of real parts on one machine.
+
+pub mod command;

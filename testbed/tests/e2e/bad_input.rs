@@ -19,7 +19,9 @@ fn servers_that_cannot_be_used() {
     let key = TWO.key_file();
     let other_key = plane.dir().join("other");
     let other_key = other_key.to_str().unwrap();
-    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", other_key]).status();
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f", other_key])
+        .status();
     assert!(made.unwrap().success());
     let no_key = write_private(&plane, "no-key", "this is no key");
 
@@ -30,25 +32,95 @@ fn servers_that_cannot_be_used() {
         plane.cli(&["server", "remove", name, "--confirm", name, "--force"]);
         said
     };
-    add("host", &["--host", "no-such-host.invalid", "--user", "root", "--key-file", &key], "ssh.host_unknown");
-    add("port", &["--host", &address, "--port", "2", "--user", "root", "--key-file", &key], "ssh.unreachable");
-    add("key", &["--host", &address, "--user", "root", "--key-file", other_key], "ssh.auth_failed");
-    add("broken", &["--host", &address, "--user", "root", "--key-file", &no_key], "ssh.key_invalid");
+    add(
+        "host",
+        &[
+            "--host",
+            "no-such-host.invalid",
+            "--user",
+            "root",
+            "--key-file",
+            &key,
+        ],
+        "ssh.host_unknown",
+    );
+    add(
+        "port",
+        &[
+            "--host",
+            &address,
+            "--port",
+            "2",
+            "--user",
+            "root",
+            "--key-file",
+            &key,
+        ],
+        "ssh.unreachable",
+    );
+    add(
+        "key",
+        &["--host", &address, "--user", "root", "--key-file", other_key],
+        "ssh.auth_failed",
+    );
+    add(
+        "broken",
+        &["--host", &address, "--user", "root", "--key-file", &no_key],
+        "ssh.key_invalid",
+    );
     let wrong = plane.cli_in(
-        &["server", "add", "--name", "password", "--host", &address, "--user", "deploy", "--password-stdin"],
+        &[
+            "server",
+            "add",
+            "--name",
+            "password",
+            "--host",
+            &address,
+            "--user",
+            "deploy",
+            "--password-stdin",
+        ],
         Some("not-the-password"),
     );
-    assert!(wrong.code != 0 && wrong.text.contains("ssh.auth_failed"), "{}", wrong.text);
+    assert!(
+        wrong.code != 0 && wrong.text.contains("ssh.auth_failed"),
+        "{}",
+        wrong.text
+    );
     assert!(!wrong.text.contains("not-the-password") && !plane.log().contains("not-the-password"));
-    add("fingerprint", &["--host", &address, "--user", "root", "--key-file", &key, "--fingerprint",
-        "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"], "ssh.host_key_changed");
-    add("plain", &["--host", &address, "--user", "plain", "--key-file", &key], "docker.permission_denied");
+    add(
+        "fingerprint",
+        &[
+            "--host",
+            &address,
+            "--user",
+            "root",
+            "--key-file",
+            &key,
+            "--fingerprint",
+            "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        ],
+        "ssh.host_key_changed",
+    );
+    add(
+        "plain",
+        &["--host", &address, "--user", "plain", "--key-file", &key],
+        "docker.permission_denied",
+    );
 
     ocore_testbed::bare(TWO.0).unwrap();
-    let said = add("bare", &["--host", &address, "--user", "root", "--key-file", &key], "docker.missing");
+    let said = add(
+        "bare",
+        &["--host", &address, "--user", "root", "--key-file", &key],
+        "docker.missing",
+    );
     ocore_testbed::unbare(TWO.0).unwrap();
     assert!(said.contains("install"), "it says what to do: {said}");
-    assert_eq!(TWO.sh("docker ps -aq; docker volume ls -q"), "", "nothing is left behind");
+    assert_eq!(
+        TWO.sh("docker ps -aq; docker volume ls -q"),
+        "",
+        "nothing is left behind"
+    );
 
     // A host key that changed since: refused, both fingerprints told, accepted only when named.
     add_server(&plane, TWO, "two");
@@ -56,7 +128,10 @@ fn servers_that_cannot_be_used() {
     TWO.sh("rm /etc/ssh/ssh_host_*; ssh-keygen -A >/dev/null; systemctl restart ssh");
     let new = TWO.sh("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub | cut -d' ' -f2");
     let said = plane.refused(&["server", "validate", "two"], "ssh.host_key_changed");
-    assert!(said.contains(&old) && said.contains(&new), "both fingerprints are told: {said}");
+    assert!(
+        said.contains(&old) && said.contains(&new),
+        "both fingerprints are told: {said}"
+    );
     plane.ok(&["server", "validate", "two", "--fingerprint", &new]);
     assert_eq!(plane.ok(&["server", "show", "two"])["status"], "active");
     plane.ok(&["server", "remove", "two", "--confirm", "two"]);
@@ -79,23 +154,53 @@ fn instances_that_cannot_be_made() {
     create("image", &["--image", "no-such-image:1"], "image.not_found");
     let said = create("broken", &["--image", "caddy:2"], "odoo.failed_to_start");
     assert!(said.lines().count() > 2, "its last lines are told: {said}");
-    plane.refused(&["instance", "create", "nowhere", "--server", "none"], "resource.not_found");
+    plane.refused(
+        &["instance", "create", "nowhere", "--server", "none"],
+        "resource.not_found",
+    );
 
     squat(20_000);
-    plane.refused(&["instance", "create", "port", "--server", "one", "--http-port", "20000"], "port.taken");
+    plane.refused(
+        &[
+            "instance",
+            "create",
+            "port",
+            "--server",
+            "one",
+            "--http-port",
+            "20000",
+        ],
+        "port.taken",
+    );
     // None asked for: the one that is taken is passed by.
-    plane.ok(&["instance", "create", "acme", "--server", "one", "--workers", "0", "--memory", "1GiB"]);
+    plane.ok(&[
+        "instance",
+        "create",
+        "acme",
+        "--server",
+        "one",
+        "--workers",
+        "0",
+        "--memory",
+        "1GiB",
+    ]);
     let shown = plane.ok(&["instance", "show", "acme"]);
     assert_ne!(shown["httpPortHost"], 20_000);
 
     create("ACME", &[], "name.taken");
-    plane.refused(&["server", "remove", "one", "--confirm", "one"], "resource.in_use");
+    plane.refused(
+        &["server", "remove", "one", "--confirm", "one"],
+        "resource.in_use",
+    );
 
     // Two that change one instance at once: the second is refused, and the first goes on.
     let first = plane.ok(&["instance", "restart", "acme", "--no-wait"]);
     plane.refused(&["instance", "stop", "acme"], "operation.in_progress");
     let id = first["operation"]["id"].as_str().unwrap();
-    assert_eq!(plane.await_operation(id, std::time::Duration::from_secs(120))["state"], "done");
+    assert_eq!(
+        plane.await_operation(id, std::time::Duration::from_secs(120))["state"],
+        "done"
+    );
 
     // A port that something else took while the instance rested.
     plane.ok(&["instance", "stop", "acme"]);

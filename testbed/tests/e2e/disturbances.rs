@@ -16,10 +16,23 @@ fn a_cut_a_reboot_and_a_restarted_database() {
     add_server(&plane, ONE, "one");
 
     // Cut off in the middle of a step, and back: the operation goes on and ends well.
-    let begun = plane.ok(&["instance", "create", "acme", "--server", "one", "--workers", "0", "--memory", "1GiB", "--no-wait"]);
+    let begun = plane.ok(&[
+        "instance",
+        "create",
+        "acme",
+        "--server",
+        "one",
+        "--workers",
+        "0",
+        "--memory",
+        "1GiB",
+        "--no-wait",
+    ]);
     let id = begun["operation"]["id"].as_str().unwrap().to_owned();
     plane.await_that(Duration::from_secs(60), "Odoo to initialise", || {
-        ONE.sh("docker ps --format '{{.Names}}'").contains("ocore-template-").then_some(())
+        ONE.sh("docker ps --format '{{.Names}}'")
+            .contains("ocore-template-")
+            .then_some(())
     });
     ocore_testbed::cut(ONE.0).unwrap();
     sleep(Duration::from_secs(20));
@@ -49,7 +62,13 @@ fn a_cut_a_reboot_and_a_restarted_database() {
     healthy(&plane);
     assert_eq!(plane.ok(&["server", "show", "one"])["status"], "active");
     let told = plane.get("/api/activity?limit=50").to_string();
-    for word in ["server.unreachable", "server.active", "server.rebooted", "instance.recovered", "after the reboot of one"] {
+    for word in [
+        "server.unreachable",
+        "server.active",
+        "server.rebooted",
+        "instance.recovered",
+        "after the reboot of one",
+    ] {
         assert!(told.contains(word), "{word} is not told: {told}");
     }
     assert_world_is_as_the_rows(&plane, ONE, "one");
@@ -62,11 +81,34 @@ fn a_cut_that_lasts_is_rolled_back_when_the_server_is_there_again() {
     ONE.clean();
     let plane = Plane::start();
     add_server(&plane, ONE, "one");
-    plane.ok(&["instance", "create", "warm", "--server", "one", "--workers", "0", "--memory", "1GiB"]);
-    let begun = plane.ok(&["instance", "create", "lost", "--server", "one", "--workers", "0", "--memory", "1GiB", "--no-wait"]);
+    plane.ok(&[
+        "instance",
+        "create",
+        "warm",
+        "--server",
+        "one",
+        "--workers",
+        "0",
+        "--memory",
+        "1GiB",
+    ]);
+    let begun = plane.ok(&[
+        "instance",
+        "create",
+        "lost",
+        "--server",
+        "one",
+        "--workers",
+        "0",
+        "--memory",
+        "1GiB",
+        "--no-wait",
+    ]);
     let id = begun["operation"]["id"].as_str().unwrap().to_owned();
     plane.await_that(Duration::from_secs(60), "the container to be made", || {
-        ONE.sh("docker ps -a --format '{{.Names}}'").contains("ocore-lost").then_some(())
+        ONE.sh("docker ps -a --format '{{.Names}}'")
+            .contains("ocore-lost")
+            .then_some(())
     });
     ocore_testbed::cut(ONE.0).unwrap();
     plane.await_that(Duration::from_secs(240), "patience to end", || {
@@ -75,7 +117,10 @@ fn a_cut_that_lasts_is_rolled_back_when_the_server_is_there_again() {
     ocore_testbed::heal(ONE.0).unwrap();
     let ended = plane.await_operation(&id, Duration::from_secs(120));
     assert_eq!(ended["state"], "rolled_back", "{ended}");
-    assert!(ended["error"]["code"].as_str().unwrap().starts_with("ssh."), "{ended}");
+    assert!(
+        ended["error"]["code"].as_str().unwrap().starts_with("ssh."),
+        "{ended}"
+    );
     assert_world_is_as_the_rows(&plane, ONE, "one");
     plane.ok(&["instance", "delete", "warm", "--confirm", "warm", "--no-dump"]);
     plane.ok(&["server", "remove", "one", "--confirm", "one"]);
@@ -97,8 +142,19 @@ fn restart_database(plane: &Plane) {
     let pid_file = String::from_utf8_lossy(&data.stdout).trim().to_owned();
     let data = pid_file.trim_end_matches("/postmaster.pid");
     let options = std::fs::read_to_string(format!("{data}/postmaster.opts")).unwrap();
-    let pid: String = std::fs::read_to_string(&pid_file).unwrap().lines().next().unwrap().to_owned();
-    assert!(Command::new("kill").args(["-QUIT", &pid]).status().unwrap().success());
+    let pid: String = std::fs::read_to_string(&pid_file)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned();
+    assert!(
+        Command::new("kill")
+            .args(["-QUIT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
     sleep(Duration::from_secs(3));
     // Whoever watches over it may have started it again already.
     if std::path::Path::new(&pid_file).exists() {
@@ -106,9 +162,21 @@ fn restart_database(plane: &Plane) {
     }
     let owner = Command::new("stat").args(["-c", "%U", data]).output().unwrap();
     let owner = String::from_utf8_lossy(&owner.stdout).trim().to_owned();
-    let command = format!("cd {data}/.. && exec {} >/dev/null 2>&1 </dev/null &", options.trim());
+    let command = format!(
+        "cd {data}/.. && exec {} >/dev/null 2>&1 </dev/null &",
+        options.trim()
+    );
     let started = Command::new("setpriv")
-        .args(["--reuid", &owner, "--regid", &owner, "--init-groups", "sh", "-c", &command])
+        .args([
+            "--reuid",
+            &owner,
+            "--regid",
+            &owner,
+            "--init-groups",
+            "sh",
+            "-c",
+            &command,
+        ])
         .status();
     assert!(started.unwrap().success());
 }

@@ -11,15 +11,38 @@ use crate::{
 const ONE: Server = Server(1);
 
 const CREATE: &[&str] = &[
-    "check_server", "reserve_ports", "get_image", "prepare_template", "create_database", "create_volume",
-    "create_container", "start", "wait_healthy",
+    "check_server",
+    "reserve_ports",
+    "get_image",
+    "prepare_template",
+    "create_database",
+    "create_volume",
+    "create_container",
+    "start",
+    "wait_healthy",
 ];
-const DELETE: &[&str] = &["keep_dump", "remove_container", "remove_database", "remove_volume", "release_ports"];
+const DELETE: &[&str] = &[
+    "keep_dump",
+    "remove_container",
+    "remove_database",
+    "remove_volume",
+    "release_ports",
+];
 
 fn small<'a>(verb: &'a str, name: &'a str) -> Vec<&'a str> {
     match verb {
         "create" => {
-            vec!["instance", "create", name, "--server", "one", "--workers", "0", "--memory", "1GiB"]
+            vec![
+                "instance",
+                "create",
+                name,
+                "--server",
+                "one",
+                "--workers",
+                "0",
+                "--memory",
+                "1GiB",
+            ]
         }
         _ => vec!["instance", "delete", name, "--confirm", name],
     }
@@ -38,7 +61,8 @@ fn die_at(plane: &mut Plane, kind: &str, step: &str, point: &str, verb: &[&str])
     plane.up(&[]);
     let taken = plane.await_that(Duration::from_secs(60), "the operation to be taken over", || {
         let operation = plane.get(&format!("/api/operations/{id}"));
-        (operation["attempt"].as_i64() >= Some(2) || operation["finishedAt"].is_string()).then(|| died.elapsed())
+        (operation["attempt"].as_i64() >= Some(2) || operation["finishedAt"].is_string())
+            .then(|| died.elapsed())
     });
     assert!(taken < Duration::from_secs(30), "taken over after {taken:?}");
     let ended = plane.await_operation(&id, Duration::from_secs(240));
@@ -53,7 +77,13 @@ fn killed_at_each_step_of_create_and_delete() {
     for (i, step) in CREATE.iter().enumerate() {
         for point in ["before", "after"] {
             let name = format!("c{i}{point}");
-            let state = die_at(&mut plane, "instance_create", step, point, &small("create", &name));
+            let state = die_at(
+                &mut plane,
+                "instance_create",
+                step,
+                point,
+                &small("create", &name),
+            );
             assert_eq!(state, "done", "create killed {point} {step}");
             assert_world_is_as_the_rows(&plane, ONE, "one");
             plane.ok(&["instance", "delete", &name, "--confirm", &name, "--no-dump"]);
@@ -63,7 +93,13 @@ fn killed_at_each_step_of_create_and_delete() {
         for point in ["before", "after"] {
             let name = format!("d{i}{point}");
             plane.ok(&small("create", &name));
-            let state = die_at(&mut plane, "instance_delete", step, point, &small("delete", &name));
+            let state = die_at(
+                &mut plane,
+                "instance_delete",
+                step,
+                point,
+                &small("delete", &name),
+            );
             assert_eq!(state, "done", "delete killed {point} {step}");
             assert_world_is_as_the_rows(&plane, ONE, "one");
         }
@@ -81,21 +117,37 @@ fn failed_at_each_step_and_killed_while_undoing() {
         plane.stop();
         plane.up(&[("OCORE_FAULTS", &format!("fail:instance_create:{step}:after"))]);
         let failed = plane.cli(&small("create", &name));
-        assert_eq!(failed.json["operation"]["state"], "rolled_back", "{step}: {}", failed.text);
+        assert_eq!(
+            failed.json["operation"]["state"], "rolled_back",
+            "{step}: {}",
+            failed.text
+        );
         assert_world_is_as_the_rows(&plane, ONE, "one");
     }
     // Killed in the middle of taking back: the next process goes on in the same direction.
-    for step in ["reserve_ports", "create_database", "create_volume", "create_container"] {
+    for step in [
+        "reserve_ports",
+        "create_database",
+        "create_volume",
+        "create_container",
+    ] {
         plane.stop();
         let faults = format!("fail:instance_create:wait_healthy:before,kill:instance_create:{step}:undo");
         plane.up(&[("OCORE_FAULTS", &faults)]);
         let name = format!("u{}", step.replace('_', "-"));
         let mut arguments = small("create", &name);
         arguments.push("--no-wait");
-        let id = plane.ok(&arguments)["operation"]["id"].as_str().unwrap().to_owned();
+        let id = plane.ok(&arguments)["operation"]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         plane.wait_for_death(Duration::from_secs(180));
         plane.up(&[]);
-        assert_eq!(plane.await_operation(&id, Duration::from_secs(120))["state"], "rolled_back", "{step}");
+        assert_eq!(
+            plane.await_operation(&id, Duration::from_secs(120))["state"],
+            "rolled_back",
+            "{step}"
+        );
         assert_world_is_as_the_rows(&plane, ONE, "one");
     }
     // The retry of a creation that was rolled back makes the same instance.
@@ -104,7 +156,11 @@ fn failed_at_each_step_and_killed_while_undoing() {
     let failed = plane.cli(&small("create", "again"));
     plane.stop();
     plane.up(&[]);
-    let retried = plane.ok(&["operation", "retry", failed.json["operation"]["id"].as_str().unwrap()]);
+    let retried = plane.ok(&[
+        "operation",
+        "retry",
+        failed.json["operation"]["id"].as_str().unwrap(),
+    ]);
     assert_eq!(retried["state"], "done", "{retried}");
     assert_eq!(plane.ok(&["instance", "show", "again"])["status"], "running");
     assert_world_is_as_the_rows(&plane, ONE, "one");
@@ -115,8 +171,16 @@ fn failed_at_each_step_and_killed_while_undoing() {
 #[test]
 fn every_step_done_twice() {
     ONE.clean();
-    let kinds = ["server_validate", "instance_create", "instance_stop", "instance_start", "instance_restart",
-        "instance_update", "instance_delete", "server_remove"];
+    let kinds = [
+        "server_validate",
+        "instance_create",
+        "instance_stop",
+        "instance_start",
+        "instance_restart",
+        "instance_update",
+        "instance_delete",
+        "server_remove",
+    ];
     let faults: Vec<String> = kinds.iter().map(|kind| format!("repeat:{kind}:*")).collect();
     let faults = faults.join(",");
     let plane = Plane::start_with(&[("OCORE_FAULTS", &faults)]);
@@ -127,7 +191,10 @@ fn every_step_done_twice() {
     plane.ok(&["instance", "start", "twice"]);
     plane.ok(&["instance", "restart", "twice"]);
     plane.ok(&["instance", "update", "twice", "--memory", "1100MiB"]);
-    assert_eq!(ONE.sh("docker inspect -f '{{.HostConfig.Memory}}' ocore-twice"), (1100_u64 << 20).to_string());
+    assert_eq!(
+        ONE.sh("docker inspect -f '{{.HostConfig.Memory}}' ocore-twice"),
+        (1100_u64 << 20).to_string()
+    );
     assert_world_is_as_the_rows(&plane, ONE, "one");
     plane.ok(&small("delete", "twice"));
     assert_world_is_as_the_rows(&plane, ONE, "one");
@@ -141,18 +208,29 @@ fn cancelling_stops_the_remote_work() {
     add_server(&plane, ONE, "one");
     let mut arguments = small("create", "gone");
     arguments.push("--no-wait");
-    let id = plane.ok(&arguments)["operation"]["id"].as_str().unwrap().to_owned();
+    let id = plane.ok(&arguments)["operation"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     // The first creation initialises the template: long enough to be stopped in the middle.
     plane.await_that(Duration::from_secs(60), "Odoo to initialise", || {
-        ONE.sh("docker ps --format '{{.Names}}'").contains("ocore-template-").then_some(())
+        ONE.sh("docker ps --format '{{.Names}}'")
+            .contains("ocore-template-")
+            .then_some(())
     });
     plane.ok(&["operation", "cancel", &id, "--no-wait"]);
     let asked = Instant::now();
     plane.await_that(Duration::from_secs(10), "the remote work to stop", || {
-        (!ONE.sh("docker ps --format '{{.Names}}'").contains("ocore-template-")).then_some(())
+        (!ONE
+            .sh("docker ps --format '{{.Names}}'")
+            .contains("ocore-template-"))
+        .then_some(())
     });
     assert!(asked.elapsed() < Duration::from_secs(10));
-    assert_eq!(plane.await_operation(&id, Duration::from_secs(60))["state"], "cancelled");
+    assert_eq!(
+        plane.await_operation(&id, Duration::from_secs(60))["state"],
+        "cancelled"
+    );
     assert_world_is_as_the_rows(&plane, ONE, "one");
     plane.ok(&["server", "remove", "one", "--confirm", "one"]);
 }

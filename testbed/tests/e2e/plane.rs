@@ -38,14 +38,35 @@ impl Plane {
 
     pub fn start_with(env: &[(&str, &str)]) -> Self {
         let dir = tempfile::Builder::new().prefix("ocore-e2e-").tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let extra = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let mut plane = Self { dir, serve: None, port, token: String::new(), runs: 0, extra };
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let extra = env
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        let mut plane = Self {
+            dir,
+            serve: None,
+            port,
+            token: String::new(),
+            runs: 0,
+            extra,
+        };
         plane.up(&[]);
-        let made = plane.command(&["admin", "create", "--name", "e2e", "--json"]).output().unwrap();
+        let made = plane
+            .command(&["admin", "create", "--name", "e2e", "--json"])
+            .output()
+            .unwrap();
         let text = String::from_utf8_lossy(&made.stdout).into_owned();
-        let token = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').find(|w| w.starts_with("ocore_"));
-        plane.token = token.unwrap_or_else(|| panic!("no token in {text}{}", err(&made))).to_owned();
+        let token = text
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .find(|w| w.starts_with("ocore_"));
+        plane.token = token
+            .unwrap_or_else(|| panic!("no token in {text}{}", err(&made)))
+            .to_owned();
         plane
     }
 
@@ -54,11 +75,18 @@ impl Plane {
         self.runs += 1;
         let log = File::create(self.log_path(self.runs)).unwrap();
         let mut command = self.command(&["serve"]);
-        command.envs(env.iter().copied()).stdout(log.try_clone().unwrap()).stderr(log);
+        command
+            .envs(env.iter().copied())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
         self.serve = Some(command.spawn().unwrap());
         let began = Instant::now();
         while !self.is_ready() {
-            assert!(began.elapsed() < Duration::from_secs(60), "not ready: {}", self.log());
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "not ready: {}",
+                self.log()
+            );
             let ended = self.serve.as_mut().unwrap().try_wait().unwrap();
             assert!(ended.is_none(), "serve ended at once: {}", self.log());
             sleep(Duration::from_millis(100));
@@ -67,7 +95,10 @@ impl Plane {
 
     fn is_ready(&self) -> bool {
         let ready = format!("http://127.0.0.1:{}/health/ready", self.port);
-        let asked = Command::new("curl").args(["-fsS", "-m", "2", "-o", "/dev/null", &ready]).stderr(Stdio::null()).status();
+        let asked = Command::new("curl")
+            .args(["-fsS", "-m", "2", "-o", "/dev/null", &ready])
+            .stderr(Stdio::null())
+            .status();
         asked.is_ok_and(|status| status.success())
     }
 
@@ -76,7 +107,11 @@ impl Plane {
         let mut serve = self.serve.take().unwrap();
         let began = Instant::now();
         while serve.try_wait().unwrap().is_none() {
-            assert!(began.elapsed() < limit, "still alive after {limit:?}: {}", self.log());
+            assert!(
+                began.elapsed() < limit,
+                "still alive after {limit:?}: {}",
+                self.log()
+            );
             sleep(Duration::from_millis(50));
         }
     }
@@ -91,7 +126,9 @@ impl Plane {
     /// Ends it in good order.
     pub fn stop(&mut self) {
         if let Some(mut serve) = self.serve.take() {
-            let _ = Command::new("kill").args(["-TERM", &serve.id().to_string()]).status();
+            let _ = Command::new("kill")
+                .args(["-TERM", &serve.id().to_string()])
+                .status();
             let began = Instant::now();
             while serve.try_wait().unwrap().is_none() {
                 if began.elapsed() > Duration::from_secs(60) {
@@ -114,8 +151,14 @@ impl Plane {
             .env("OCORE_TOKEN", &self.token)
             .env("OCORE_HEALTH_INTERVAL", "3")
             .env("OCORE_LOG", "debug,hyper=info,russh=info,h2=info,sqlx=info")
-            .env("JWT_SECRET", format!("{CANARY}-jwt-secret-of-32-characters-and-more"))
-            .env("SSH_ENCRYPTION_KEY", format!("{CANARY}-encryption-key-of-32-characters"))
+            .env(
+                "JWT_SECRET",
+                format!("{CANARY}-jwt-secret-of-32-characters-and-more"),
+            )
+            .env(
+                "SSH_ENCRYPTION_KEY",
+                format!("{CANARY}-encryption-key-of-32-characters"),
+            )
             .envs(self.extra.iter().map(|(k, v)| (k, v)))
             .stdin(Stdio::null());
         command
@@ -133,7 +176,11 @@ impl Plane {
         if stdin.is_some() {
             command.stdin(Stdio::piped());
         }
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         if let Some(text) = stdin {
             use std::io::Write;
             child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
@@ -150,15 +197,33 @@ impl Plane {
     /// The CLI, expected to succeed; a changing verb has waited for the end of its operation.
     pub fn ok(&self, arguments: &[&str]) -> Value {
         let answer = self.cli(arguments);
-        assert_eq!(answer.code, 0, "ocore {}: {}\n{}", arguments.join(" "), answer.text, self.log_tail());
+        assert_eq!(
+            answer.code,
+            0,
+            "ocore {}: {}\n{}",
+            arguments.join(" "),
+            answer.text,
+            self.log_tail()
+        );
         answer.json
     }
 
     /// The CLI, expected to fail with a code; answers the whole text.
     pub fn refused(&self, arguments: &[&str], code: &str) -> String {
         let answer = self.cli(arguments);
-        assert_ne!(answer.code, 0, "ocore {} should fail with {code}: {}", arguments.join(" "), answer.text);
-        assert!(answer.text.contains(code), "ocore {}: no {code} in {}", arguments.join(" "), answer.text);
+        assert_ne!(
+            answer.code,
+            0,
+            "ocore {} should fail with {code}: {}",
+            arguments.join(" "),
+            answer.text
+        );
+        assert!(
+            answer.text.contains(code),
+            "ocore {}: no {code} in {}",
+            arguments.join(" "),
+            answer.text
+        );
         answer.text
     }
 
@@ -170,7 +235,10 @@ impl Plane {
         if let Some(body) = body {
             command.args(["-H", "content-type: application/json", "-d", &body.to_string()]);
         }
-        let output = command.arg(format!("http://127.0.0.1:{}{path}", self.port)).output().unwrap();
+        let output = command
+            .arg(format!("http://127.0.0.1:{}{path}", self.port))
+            .output()
+            .unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let (body, status) = text.rsplit_once('\n').unwrap_or(("", "0"));
         (status.trim().parse().unwrap_or(0), body.to_owned())
@@ -197,7 +265,11 @@ impl Plane {
             if let Some(found) = look() {
                 return found;
             }
-            assert!(began.elapsed() < limit, "waited {limit:?} for {what}\n{}", self.log_tail());
+            assert!(
+                began.elapsed() < limit,
+                "waited {limit:?} for {what}\n{}",
+                self.log_tail()
+            );
             sleep(Duration::from_millis(250));
         }
     }
@@ -212,7 +284,9 @@ impl Plane {
 
     /// Everything `ocore serve` has said in all its runs.
     pub fn log(&self) -> String {
-        (1..=self.runs).map(|run| fs::read_to_string(self.log_path(run)).unwrap_or_default()).collect()
+        (1..=self.runs)
+            .map(|run| fs::read_to_string(self.log_path(run)).unwrap_or_default())
+            .collect()
     }
 
     fn log_tail(&self) -> String {

@@ -16,13 +16,19 @@ impl Server {
     }
 
     pub fn key_file(self) -> String {
-        ocore_testbed::server(self.0).key_path.to_string_lossy().into_owned()
+        ocore_testbed::server(self.0)
+            .key_path
+            .to_string_lossy()
+            .into_owned()
     }
 
     /// Runs a script on the server by the outer engine, so that it works with the network cut too.
     pub fn sh(self, script: &str) -> String {
         let container = ocore_testbed::server(self.0).name;
-        let output = Command::new("docker").args(["exec", &container, "sh", "-c", script]).output().unwrap();
+        let output = Command::new("docker")
+            .args(["exec", &container, "sh", "-c", script])
+            .output()
+            .unwrap();
         assert!(
             output.status.success(),
             "server {}: {script}: {}",
@@ -35,11 +41,27 @@ impl Server {
     /// The same over SSH, as an operator would look.
     pub fn ssh(self, script: &str) -> String {
         let output = Command::new("ssh")
-            .args(["-i", &self.key_file(), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
-            .args(["-o", "LogLevel=ERROR", &format!("root@{}", self.address()), script])
+            .args([
+                "-i",
+                &self.key_file(),
+                "-o",
+                "StrictHostKeyChecking=no",
+                "-o",
+                "UserKnownHostsFile=/dev/null",
+            ])
+            .args([
+                "-o",
+                "LogLevel=ERROR",
+                &format!("root@{}", self.address()),
+                script,
+            ])
             .output()
             .unwrap();
-        assert!(output.status.success(), "ssh: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "ssh: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -52,7 +74,11 @@ impl Server {
     }
 
     fn lines(self, script: &str) -> BTreeSet<String> {
-        self.sh(script).lines().map(str::to_owned).filter(|line| !line.is_empty()).collect()
+        self.sh(script)
+            .lines()
+            .map(str::to_owned)
+            .filter(|line| !line.is_empty())
+            .collect()
     }
 
     /// The containers on the server, without its PostgreSQL.
@@ -62,7 +88,9 @@ impl Server {
 
     /// The volumes, without those of PostgreSQL, templates and dumps.
     pub fn volumes(self) -> BTreeSet<String> {
-        self.lines("docker volume ls -q | grep -Ev '^(ocore-postgres-data|ocore-dumps|ocore_template.*)$' || true")
+        self.lines(
+            "docker volume ls -q | grep -Ev '^(ocore-postgres-data|ocore-dumps|ocore_template.*)$' || true",
+        )
     }
 
     /// Roles and databases that are neither PostgreSQL's own nor a template's.
@@ -89,23 +117,43 @@ impl Server {
 
     /// How many SSH connections are open to the server.
     pub fn ssh_connections(self) -> usize {
-        self.sh("ss -Htn state established '( sport = :22 )' | wc -l").parse().unwrap_or(99)
+        self.sh("ss -Htn state established '( sport = :22 )' | wc -l")
+            .parse()
+            .unwrap_or(99)
     }
 }
 
 /// Adds a server of the testbed by root's key.
 pub fn add_server(plane: &Plane, server: Server, name: &str) -> Value {
     plane.ok(&[
-        "server", "add", "--name", name, "--host", &server.address(), "--user", "root", "--key-file", &server.key_file(),
+        "server",
+        "add",
+        "--name",
+        name,
+        "--host",
+        &server.address(),
+        "--user",
+        "root",
+        "--key-file",
+        &server.key_file(),
     ])
 }
 
 /// Compares what is on a server with what the rows say: every running instance has all its parts, and nothing else
 /// is there.
 pub fn assert_world_is_as_the_rows(plane: &Plane, server: Server, server_name: &str) {
-    let instances = plane.get("/api/instances?limit=200")["data"].as_array().unwrap().clone();
-    let here: Vec<&Value> = instances.iter().filter(|i| i["serverName"] == server_name).collect();
-    let slugs: Vec<String> = here.iter().map(|i| i["slug"].as_str().unwrap().to_owned()).collect();
+    let instances = plane.get("/api/instances?limit=200")["data"]
+        .as_array()
+        .unwrap()
+        .clone();
+    let here: Vec<&Value> = instances
+        .iter()
+        .filter(|i| i["serverName"] == server_name)
+        .collect();
+    let slugs: Vec<String> = here
+        .iter()
+        .map(|i| i["slug"].as_str().unwrap().to_owned())
+        .collect();
     let containers: BTreeSet<String> = slugs.iter().map(|s| format!("ocore-{s}")).collect();
     let volumes: BTreeSet<String> = slugs.iter().map(|s| format!("ocore-{s}-data")).collect();
     let databases: BTreeSet<String> = slugs
@@ -116,7 +164,12 @@ pub fn assert_world_is_as_the_rows(plane: &Plane, server: Server, server_name: &
     let ports: BTreeSet<String> = here
         .iter()
         .filter(|i| i["status"] == "running")
-        .flat_map(|i| [i["httpPortHost"].to_string(), i["longpollingPortHost"].to_string()])
+        .flat_map(|i| {
+            [
+                i["httpPortHost"].to_string(),
+                i["longpollingPortHost"].to_string(),
+            ]
+        })
         .collect();
     assert_eq!(server.containers(), containers, "containers");
     assert_eq!(server.volumes(), volumes, "volumes");
@@ -125,7 +178,11 @@ pub fn assert_world_is_as_the_rows(plane: &Plane, server: Server, server_name: &
     assert_eq!(server.half_templates(), BTreeSet::new(), "half made templates");
     let reserved = plane.sql("select count(*) from port_reservations");
     assert_eq!(reserved, (2 * instances.len()).to_string(), "port reservations");
-    assert_eq!(plane.sql("select count(*) from operation_leases"), "0", "leases of operations");
+    assert_eq!(
+        plane.sql("select count(*) from operation_leases"),
+        "0",
+        "leases of operations"
+    );
 }
 
 /// A real login through Odoo's JSON-RPC, made on the server itself: the ports are on its loopback.
@@ -139,12 +196,17 @@ pub fn log_in(server: Server, created: &Value) {
         port_of(instance)
     ));
     let answer: Value = serde_json::from_str(&answer).unwrap_or_else(|_| panic!("no JSON: {answer}"));
-    assert!(answer["result"]["uid"].as_i64().is_some_and(|uid| uid > 0), "no login: {answer}");
+    assert!(
+        answer["result"]["uid"].as_i64().is_some_and(|uid| uid > 0),
+        "no login: {answer}"
+    );
 }
 
 /// The HTTP port, as the server's row has it once it is reserved.
 pub fn port_of(instance: &Value) -> i64 {
-    instance["httpPortHost"].as_i64().unwrap_or_else(|| panic!("no port in {instance}"))
+    instance["httpPortHost"]
+        .as_i64()
+        .unwrap_or_else(|| panic!("no port in {instance}"))
 }
 
 /// A file that only the test reads.
