@@ -9,6 +9,7 @@
 
 use std::{
     ffi::OsStr,
+    fmt::Write,
     fs::{self, DirBuilder, File, Permissions, TryLockError},
     io::ErrorKind,
     os::unix::{
@@ -46,9 +47,9 @@ const PORT: u16 = 5432;
 /// The longest directory whose socket still fits into the kernel's address (108 bytes).
 const LONGEST_DIR: usize = 107 - "/.s.PGSQL.5432".len();
 /// How long it may take to start: it may have to recover first.
-const START: Duration = Duration::from_secs(180);
+const START: Duration = Duration::from_mins(3);
 /// How long it may take to stop: it writes what is in memory first.
-const STOP: Duration = Duration::from_secs(60);
+const STOP: Duration = Duration::from_mins(1);
 
 /// Sized for a small machine on which Odoo is the one to need the memory. The log is kept for a week, one file per day.
 const SETTINGS: &[&str] = &[
@@ -108,14 +109,11 @@ impl Embedded {
 
     /// Where oCore's database is.
     pub fn url(&self) -> SecretString {
-        let dir: String = self
-            .cluster
-            .dir
-            .as_os_str()
-            .as_bytes()
-            .iter()
-            .map(|b| format!("%{b:02X}"))
-            .collect();
+        let mut dir = String::new();
+        for byte in self.cluster.dir.as_os_str().as_bytes() {
+            // A text takes every write.
+            let _ = write!(dir, "%{byte:02X}");
+        }
         format!("postgres://{NAME}@localhost:{PORT}/{NAME}?host={dir}&sslmode=disable").into()
     }
 

@@ -23,6 +23,7 @@ pub mod ports;
 mod seal;
 pub mod servers;
 pub mod tokens;
+pub mod views;
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! The embedded PostgreSQL, for real: made, used, left behind by a killed process, adopted, stopped, started again.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     io::{BufRead, BufReader},
@@ -93,7 +94,7 @@ async fn holder() {
     let data = std::env::var_os("OCORE_TEST_DATA_DIR").unwrap();
     let _embedded = Embedded::start(Path::new(&data), None).await.unwrap();
     println!("holding");
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
 }
 
 #[tokio::test]
