@@ -1,0 +1,127 @@
+//! The Docker Engine of a server, spoken to by its API.
+
+mod container;
+mod errors;
+mod exec;
+mod image;
+mod lifecycle;
+mod logs;
+mod one_shot;
+mod spec;
+mod transport;
+mod upload;
+mod volume;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bollard::Docker;
+use ocore_domain::Problem;
+
+pub use container::{Container, ContainerState};
+pub(crate) use errors::{missing, permission_denied, unavailable};
+pub use exec::Exec;
+pub use spec::{ContainerSpec, Mount, PortBinding, Restart};
+pub(crate) use transport::Dial;
+pub use upload::UploadFile;
+
+/// The labels by which oCore knows what is its own. What does not bear them it never removes.
+pub mod label {
+    /// On everything: `true`.
+    pub const MANAGED: &str = "sh.ocore.managed";
+    /// Whose part it is.
+    pub const INSTANCE: &str = "sh.ocore.instance";
+    /// On which server, as oCore names it.
+    pub const SERVER: &str = "sh.ocore.server";
+    /// The operation that needs it for a while.
+    pub const OPERATION: &str = "sh.ocore.operation";
+    /// A hash of how a container was asked for.
+    pub const SPEC: &str = "sh.ocore.spec";
+}
+
+/// Labels by name.
+pub type Labels = BTreeMap<String, String>;
+
+/// What the Engine says of itself.
+#[derive(Clone, Debug)]
+pub struct EngineInfo {
+    /// The directory that holds images, containers and volumes.
+    pub root_dir: String,
+}
+
+/// A server's Docker Engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    docker: Docker,
+    alive: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl Engine {
+    /// An engine behind a way to its socket, with the API version both sides speak.
+    pub(crate) async fn negotiate(
+        dial: Dial,
+        alive: Arc<dyn Fn() -> bool + Send + Sync>,
+    ) -> Result<Self, Problem> {
+        let docker = transport::docker(dial).map_err(Problem::internal)?;
+        let engine = Self {
+            docker: docker.clone(),
+            alive,
+        };
+        let docker = docker
+            .negotiate_version()
+            .await
+            .map_err(|error| engine.problem(error, "Docker"))?;
+        Ok(Self { docker, ..engine })
+    }
+
+    /// The client itself.
+    pub const fn raw(&self) -> &Docker {
+        &self.docker
+    }
+
+    /// The Engine's version, for example `28.2.2`.
+    pub async fn version(&self) -> Result<String, Problem> {
+        let version = self
+            .docker
+            .version()
+            .await
+            .map_err(|error| self.problem(error, "Docker's version"))?;
+        Ok(version.version.unwrap_or_default())
+    }
+
+    /// What the Engine says of itself.
+    pub async fn info(&self) -> Result<EngineInfo, Problem> {
+        let info = self
+            .docker
+            .info()
+            .await
+            .map_err(|error| self.problem(error, "Docker's state"))?;
+        Ok(EngineInfo {
+            root_dir: info
+                .docker_root_dir
+                .unwrap_or_else(|| "/var/lib/docker".to_owned()),
+        })
+    }
+}
+
+/// Whether a thing's labels hold all of these.
+fn bears(labels: Option<&std::collections::HashMap<String, String>>, owner: &Labels) -> bool {
+    owner
+        .iter()
+        .all(|(name, value)| labels.and_then(|labels| labels.get(name)) == Some(value))
+}
+
+fn as_map(labels: &Labels) -> std::collections::HashMap<String, String> {
+    labels
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// A filter for things that bear these labels.
+fn by_labels(labels: &Labels) -> std::collections::HashMap<String, Vec<String>> {
+    let wanted = labels
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    std::collections::HashMap::from([("label".to_owned(), wanted)])
+}

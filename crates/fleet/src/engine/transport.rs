@@ -1,0 +1,67 @@
+//! HTTP to the Engine over whatever way there is to its socket.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
+use futures::future::BoxFuture;
+use hyper::Uri;
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioIo},
+};
+use tower_service::Service;
+
+use crate::{BoxedStream, stream::Placed};
+
+/// Opens a way to the Engine's socket.
+pub(crate) type Dial = Arc<dyn Fn() -> BoxFuture<'static, io::Result<BoxedStream>> + Send + Sync>;
+
+/// Seconds until an answer begins. Stopping a container may take its whole grace.
+const ANSWER: u64 = 180;
+
+#[derive(Clone)]
+struct Connector(Dial);
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<Placed>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<Placed>>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let dialled = (self.0)();
+        Box::pin(async move {
+            Ok(TokioIo::new(Placed {
+                stream: dialled.await?,
+                _place: None,
+            }))
+        })
+    }
+}
+
+pub(super) fn docker(dial: Dial) -> Result<Docker, bollard::errors::Error> {
+    let client = Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(Duration::from_secs(30))
+        .pool_max_idle_per_host(4)
+        .build(Connector(dial));
+    let client = Arc::new(client);
+    let transport = move |request: BollardRequest| {
+        let client = client.clone();
+        Box::pin(async move {
+            client
+                .request(request)
+                .await
+                .map_err(bollard::errors::Error::from)
+        })
+    };
+    Docker::connect_with_custom_transport(transport, Some("http://docker"), ANSWER, API_DEFAULT_VERSION)
+}

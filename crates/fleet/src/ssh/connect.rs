@@ -1,0 +1,276 @@
+//! Connecting: who is there, and whether it lets us in.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use ocore_domain::{Code, Problem};
+use russh::{
+    client::{self, AuthResult, Handle, KeyboardInteractiveAuthResponse},
+    keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKey, decode_secret_key},
+};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
+
+use crate::{Access, Credential, HostKey};
+
+/// How long the server may take to answer the call, and again to let us in.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Sees the server's key before anything is said to it.
+pub(crate) struct Watch {
+    expected: Option<HostKey>,
+    shown: Arc<Mutex<Option<PublicKey>>>,
+}
+
+impl client::Handler for Watch {
+    type Error = russh::Error;
+
+    async fn check_server_key(
+        &mut self,
+        key: &russh::keys::PublicKeyOrCertificate,
+    ) -> Result<bool, Self::Error> {
+        // A host certificate is no use to somebody who pins keys.
+        let russh::keys::PublicKeyOrCertificate::PublicKey { key, .. } = key else {
+            return Ok(false);
+        };
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.clone());
+        Ok(self.expected.as_ref().is_none_or(|expected| expected.is(key)))
+    }
+}
+
+pub(super) async fn connect(access: &Access) -> Result<(Handle<Watch>, HostKey), Problem> {
+    let credential = Opened::new(&access.credential)?;
+    let stream = dial(access).await?;
+    let shown = Arc::new(Mutex::new(None));
+    let watch = Watch {
+        expected: access.host_key.clone(),
+        shown: shown.clone(),
+    };
+    let connected = timeout(
+        LIMIT,
+        client::connect_stream(Arc::new(config(access)), stream, watch),
+    )
+    .await;
+    let shown = shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let place = format!("{}:{}", access.host, access.port);
+    let mut connection = match connected {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => return Err(no_connection(access, shown, &place, &error.to_string())),
+        Err(_) => return Err(no_connection(access, None, &place, "no answer in time")),
+    };
+    let key = shown
+        .map(HostKey)
+        .ok_or_else(|| Problem::internal("the server showed no key"))?;
+    let let_in = timeout(LIMIT, credential.present(&mut connection, &access.user)).await;
+    match let_in {
+        Ok(Ok(true)) => Ok((connection, key)),
+        Ok(Ok(false)) => Err(Problem::new(
+            Code::SshAuthFailed,
+            format!(
+                "{place} does not let {} in with this {}",
+                access.user,
+                credential.name()
+            ),
+            "Check user, key or password; a key's public half belongs into ~/.ssh/authorized_keys of that user.",
+        )),
+        Ok(Err(error)) => Err(protocol(&place, &error.to_string())),
+        Err(_) => Err(protocol(&place, "it did not answer the log-in in time")),
+    }
+}
+
+fn config(access: &Access) -> client::Config {
+    let mut config = client::Config {
+        nodelay: true,
+        keepalive_interval: Some(Duration::from_secs(15)),
+        keepalive_max: 3,
+        window_size: 8 << 20,
+        ..client::Config::default()
+    };
+    // Ask for the kind of key that is pinned: a server has several, and would show its favourite.
+    if let Some(key) = &access.host_key {
+        let algorithm = key.0.algorithm();
+        let mut order = config.preferred.key.to_vec();
+        order.sort_by_key(|offered| !same_kind(offered, &algorithm));
+        config.preferred.key = order.into();
+    } else {
+        // The first key is pinned: prefer the kind that operators compare most.
+        let mut order = config.preferred.key.to_vec();
+        order.sort_by_key(|offered| *offered != russh::keys::Algorithm::Ed25519);
+        config.preferred.key = order.into();
+    }
+    config
+}
+
+fn same_kind(a: &russh::keys::Algorithm, b: &russh::keys::Algorithm) -> bool {
+    a == b || (a.clone().is_rsa() && b.clone().is_rsa())
+}
+
+async fn dial(access: &Access) -> Result<TcpStream, Problem> {
+    let place = format!("{}:{}", access.host, access.port);
+    let unknown = |why: String| {
+        Problem::new(
+            Code::SshHostUnknown,
+            format!("The host {} is not known: {why}", access.host),
+            "Check the name for typing mistakes, or give the address.",
+        )
+    };
+    let looked_up = timeout(LIMIT, lookup_host((access.host.as_str(), access.port))).await;
+    let addresses = looked_up
+        .map_err(|_| unknown("no answer".to_owned()))?
+        .map_err(|e| unknown(e.to_string()))?;
+    let mut last = "it has no address".to_owned();
+    for address in addresses {
+        match timeout(LIMIT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = error.to_string(),
+            Err(_) => last = format!("no answer within {} s", LIMIT.as_secs()),
+        }
+    }
+    Err(Problem::new(
+        Code::SshUnreachable,
+        format!("{place} cannot be reached: {last}"),
+        "Check that the server runs, that sshd listens on that port, and that no firewall is between.",
+    ))
+}
+
+fn no_connection(access: &Access, shown: Option<PublicKey>, place: &str, why: &str) -> Problem {
+    match (&access.host_key, shown.map(HostKey)) {
+        (Some(expected), Some(shown)) if !expected.is(&shown.0) => Problem::new(
+            Code::SshHostKeyChanged,
+            format!(
+                "{place} shows the host key {}, and {} is pinned",
+                shown.fingerprint(),
+                expected.fingerprint()
+            ),
+            "If the server was reinstalled, compare the fingerprint there (ssh-keygen -lf) and validate again naming it. \
+             If not, somebody may be in between: do not go on.",
+        ),
+        _ => protocol(place, why),
+    }
+}
+
+fn protocol(place: &str, why: &str) -> Problem {
+    // A connection that breaks while it is being made is a server that is going or coming.
+    if ["Disconnect", "HUP", "reset", "Broken pipe", "EOF", "timed out"]
+        .iter()
+        .any(|word| why.contains(word))
+    {
+        return Problem::new(
+            Code::SshUnreachable,
+            format!("{place} broke off while the connection was being made: {why}"),
+            "Check that sshd there is well and does not limit connections (MaxStartups), then retry.",
+        );
+    }
+    Problem::new(
+        Code::SshProtocol,
+        format!("{place} answers, but not as an SSH server oCore can speak with: {why}"),
+        "Check host and port; an sshd older than OpenSSH 7 has no algorithm in common.",
+    )
+}
+
+/// A credential made ready, so that a key that cannot be read is told before anybody is called.
+enum Opened {
+    Key(Arc<PrivateKey>),
+    Password(SecretString),
+}
+
+impl Opened {
+    fn new(credential: &Credential) -> Result<Self, Problem> {
+        match credential {
+            Credential::Local => Err(Problem::internal("this machine needs no SSH")),
+            Credential::Password(password) => Ok(Self::Password(password.clone())),
+            Credential::Key {
+                private_key,
+                passphrase,
+            } => open_key(private_key, passphrase.as_ref()).map(|key| Self::Key(Arc::new(key))),
+        }
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Key(_) => "key",
+            Self::Password(_) => "password",
+        }
+    }
+
+    async fn present(&self, connection: &mut Handle<Watch>, user: &str) -> Result<bool, russh::Error> {
+        match self {
+            Self::Key(key) => {
+                let hash = connection.best_supported_rsa_hash().await?.flatten();
+                let key = PrivateKeyWithHashAlg::new(key.clone(), hash);
+                Ok(connection.authenticate_publickey(user, key).await?.success())
+            }
+            Self::Password(password) => {
+                let result = connection
+                    .authenticate_password(user, password.expose_secret())
+                    .await?;
+                if matches!(result, AuthResult::Success) {
+                    return Ok(true);
+                }
+                answer_prompts(connection, user, password).await
+            }
+        }
+    }
+}
+
+/// Some servers ask for the password as a question instead.
+async fn answer_prompts(
+    connection: &mut Handle<Watch>,
+    user: &str,
+    password: &SecretString,
+) -> Result<bool, russh::Error> {
+    let mut asked = connection
+        .authenticate_keyboard_interactive_start(user, None::<String>)
+        .await?;
+    for _ in 0..4 {
+        asked = match asked {
+            KeyboardInteractiveAuthResponse::Success => return Ok(true),
+            KeyboardInteractiveAuthResponse::Failure { .. } => return Ok(false),
+            KeyboardInteractiveAuthResponse::InfoRequest { prompts, .. } => {
+                let answer = |prompt: &client::Prompt| {
+                    if prompt.echo {
+                        String::new()
+                    } else {
+                        password.expose_secret().to_owned()
+                    }
+                };
+                let answers = prompts.iter().map(answer).collect();
+                connection
+                    .authenticate_keyboard_interactive_respond(answers)
+                    .await?
+            }
+        };
+    }
+    Ok(false)
+}
+
+fn open_key(key: &SecretString, passphrase: Option<&SecretString>) -> Result<PrivateKey, Problem> {
+    let text = key.expose_secret();
+    let passphrase = passphrase
+        .map(ExposeSecret::expose_secret)
+        .filter(|passphrase| !passphrase.is_empty());
+    let encrypted =
+        decode_secret_key(text, None).is_err_and(|error| matches!(error, russh::keys::Error::KeyIsEncrypted));
+    decode_secret_key(text, passphrase).map_err(|_| match (encrypted, passphrase) {
+        (true, None) => Problem::new(
+            Code::SshKeyPassphrase,
+            "The private key is encrypted, and no passphrase was given",
+            "Give the key's passphrase.",
+        ),
+        (true, Some(_)) => Problem::new(
+            Code::SshKeyPassphrase,
+            "The passphrase does not open the private key",
+            "Check the passphrase for typing mistakes.",
+        ),
+        (false, _) => Problem::new(
+            Code::SshKeyInvalid,
+            "The private key cannot be read",
+            "Give the whole file, from -----BEGIN to END-----, as OpenSSH, PEM or PKCS#8; not the public half.",
+        ),
+    })
+}
