@@ -107,7 +107,7 @@ codes! {
     StepTimeout = "step.timeout",
     /// The operation was cancelled.
     Cancelled = "operation.cancelled",
-    /// A secret cannot be opened with the configured SSH_ENCRYPTION_KEY.
+    /// A secret cannot be opened with the configured `SSH_ENCRYPTION_KEY`.
     SecretUnreadable = "secret.unreadable",
     /// oCore's own database does not answer; what it was doing is tried again.
     StoreUnavailable = "store.unavailable",

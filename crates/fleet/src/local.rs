@@ -1,6 +1,6 @@
 //! This machine as a server.
 
-use std::{process::Stdio, sync::Arc};
+use std::{os::unix::process::ExitStatusExt, process::Stdio, sync::Arc};
 
 use async_trait::async_trait;
 use nix::{
@@ -81,7 +81,6 @@ impl Host for LocalHost {
             .map_err(|_| too_long(script.timeout))?;
         group.ended();
         let status = status.map_err(Problem::internal)?;
-        use std::os::unix::process::ExitStatusExt;
         let status = status
             .code()
             .or_else(|| status.signal().map(|signal| 128 + signal))

@@ -9,7 +9,11 @@ const GIB: u64 = 1 << 30;
 const fn reserved(total: u64) -> u64 {
     let share = total / 8;
     // A small machine is not to be refused every instance for the reserve's sake.
-    if share + GIB > total / 2 { total / 2 } else { share + GIB }
+    if share + GIB > total / 2 {
+        total / 2
+    } else {
+        share + GIB
+    }
 }
 
 /// The memory in bytes that is neither reserved nor promised to an instance.
@@ -55,7 +59,11 @@ pub(crate) fn check_active(server: &Server) -> Result<(), Problem> {
     if server.status == ServerStatus::Active {
         return Ok(());
     }
-    let why = server.status_message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
+    let why = server
+        .status_message
+        .as_deref()
+        .map(|message| format!(": {message}"))
+        .unwrap_or_default();
     Err(Problem::new(
         Code::ServerNotActive,
         format!("The server {} is {}{why}", server.name, server.status),

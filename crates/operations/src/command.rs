@@ -8,7 +8,7 @@ use ocore_domain::{
 };
 use ocore_store::{
     PgConnection, Store, instances,
-    operations::{self, Claimed, NewOperation, Operation},
+    operations::{self, NewOperation, Operation},
     servers,
 };
 use serde_json::Value;
@@ -89,7 +89,14 @@ pub async fn cancel(store: &Store, operation: &Operation) -> Result<(), Problem>
             "The operation was cancelled before it began",
             "Start it again when it is wanted.",
         );
-        engine::end(&mut tx, definition, &claim, OperationState::Cancelled, Some(&reason)).await?;
+        engine::end(
+            &mut tx,
+            definition,
+            &claim,
+            OperationState::Cancelled,
+            Some(&reason),
+        )
+        .await?;
     }
     tx.commit().await.map_err(ocore_store::Error::from)?;
     Ok(())
@@ -98,10 +105,17 @@ pub async fn cancel(store: &Store, operation: &Operation) -> Result<(), Problem>
 /// Does an operation that did not reach its end once more, as a new operation.
 pub async fn retry(store: &Store, operation: &Operation) -> Result<OperationId, Problem> {
     let refuse = |detail: String| {
-        Err(Problem::new(Code::StateConflict, detail, "Only operations that failed or were cancelled are retried."))
+        Err(Problem::new(
+            Code::StateConflict,
+            detail,
+            "Only operations that failed or were cancelled are retried.",
+        ))
     };
     if !operation.state.is_final() || operation.state == OperationState::Done {
-        return refuse(format!("The operation is {} and cannot be retried", operation.state));
+        return refuse(format!(
+            "The operation is {} and cannot be retried",
+            operation.state
+        ));
     }
     let (Some(definition), Some(subject)) = (definition(&operation.kind), operation.subject_id) else {
         return refuse(format!("Operations of kind {} cannot be retried", operation.kind));
@@ -131,7 +145,9 @@ async fn retried_server(
     definition: &Definition,
     id: ServerId,
 ) -> Result<NewOperation, Problem> {
-    let server = servers::get(tx, id).await?.filter(|server| server.status != ServerStatus::Removed);
+    let server = servers::get(tx, id)
+        .await?
+        .filter(|server| server.status != ServerStatus::Removed);
     let server = server.ok_or_else(|| gone("server"))?;
     let status = if definition.kind == crate::server_remove::DEFINITION.kind {
         ServerStatus::Removing
@@ -163,20 +179,26 @@ async fn retried_instance(
         "instance_update" => Transition::Update,
         _ => Transition::Remove,
     };
-    instances::transition(tx, id, transition, None).await.map_err(|error| {
-        if error.constraint().is_some() {
-            Problem::new(
-                Code::NameTaken,
-                format!("Another instance is named {} now", instance.name),
-                "Create it anew under another name.",
-            )
-        } else {
-            error.into()
-        }
-    })?;
+    instances::transition(tx, id, transition, None)
+        .await
+        .map_err(|error| {
+            if error.constraint().is_some() {
+                Problem::new(
+                    Code::NameTaken,
+                    format!("Another instance is named {} now", instance.name),
+                    "Create it anew under another name.",
+                )
+            } else {
+                error.into()
+            }
+        })?;
     Ok(on_instance(definition, &instance, Value::Null))
 }
 
 fn gone(what: &str) -> Problem {
-    Problem::new(Code::NotFound, format!("The {what} is gone"), "There is nothing to retry.")
+    Problem::new(
+        Code::NotFound,
+        format!("The {what} is gone"),
+        "There is nothing to retry.",
+    )
 }

@@ -71,13 +71,19 @@ mod environment {
                 let _ = kill(nix::unistd::getpid(), Signal::SIGKILL);
             }
             if self.0.contains(&format!("fail:{at}")) {
-                return Err(Problem::new(Code::CommandFailed, format!("failed on purpose at {at}"), "Do not ask for it."));
+                return Err(Problem::new(
+                    Code::CommandFailed,
+                    format!("failed on purpose at {at}"),
+                    "Do not ask for it.",
+                ));
             }
             Ok(())
         }
 
         fn repeats(&self, kind: &str, step: &str) -> bool {
-            self.0.iter().any(|fault| *fault == format!("repeat:{kind}:*") || *fault == format!("repeat:{kind}:{step}"))
+            self.0.iter().any(|fault| {
+                *fault == format!("repeat:{kind}:*") || *fault == format!("repeat:{kind}:{step}")
+            })
         }
     }
 }

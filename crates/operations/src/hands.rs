@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use ocore_domain::{Code, Problem, ServerId, server::{AuthMethod, Privilege}};
+use ocore_domain::{
+    Code, Problem, ServerId,
+    server::{AuthMethod, Privilege},
+};
 use ocore_fleet::{Access, Credential, Host, HostKey, Hosts};
 use ocore_store::{
     Store,
@@ -29,7 +32,12 @@ impl std::fmt::Debug for Hands {
 impl Hands {
     /// Hands without a connection yet: each is made when it is first needed.
     pub fn new(store: Store, notifications: Notifications) -> Self {
-        Self { store, notifications, hosts: Arc::new(Hosts::new()), hard_stop: CancellationToken::new() }
+        Self {
+            store,
+            notifications,
+            hosts: Arc::new(Hosts::new()),
+            hard_stop: CancellationToken::new(),
+        }
     }
 
     /// The rows.
@@ -61,7 +69,11 @@ impl Hands {
         let access = async {
             let mut conn = self.store.connection().await?;
             let server = servers::get(&mut conn, id).await?.ok_or_else(|| {
-                Problem::new(Code::NotFound, format!("The server {id} is gone"), "Choose another server.")
+                Problem::new(
+                    Code::NotFound,
+                    format!("The server {id} is gone"),
+                    "Choose another server.",
+                )
             })?;
             let (credentials, _) = servers::secrets(&mut conn, self.store.sealer(), &server).await?;
             if server.host_key.is_none() && server.auth_method != AuthMethod::Local {
@@ -94,14 +106,22 @@ pub(crate) fn access(server: &Server, credentials: Credentials) -> Result<Access
         },
         AuthMethod::Password => Credential::Password(credentials.password.ok_or_else(|| lost("password"))?),
     };
-    let host_key = server.host_key.as_deref().map(str::parse::<HostKey>).transpose().map_err(Problem::internal)?;
+    let host_key = server
+        .host_key
+        .as_deref()
+        .map(str::parse::<HostKey>)
+        .transpose()
+        .map_err(Problem::internal)?;
     Ok(Access {
         host: server.host.clone(),
         port: u16::try_from(server.port).unwrap_or(22),
         user: server.ssh_user.clone(),
         credential,
         host_key,
-        privilege: server.facts.as_ref().map_or(Privilege::Root, |facts| facts.privilege),
+        privilege: server
+            .facts
+            .as_ref()
+            .map_or(Privilege::Root, |facts| facts.privilege),
         docker_socket: server.docker_socket.clone(),
         max_sessions: usize::try_from(server.max_ssh_sessions).unwrap_or(8).max(1),
     })

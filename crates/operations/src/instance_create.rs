@@ -1,11 +1,7 @@
 //! Makes an instance: ports, image, database, volume, container, and waits until it serves.
 
 use futures::future::BoxFuture;
-use ocore_domain::{
-    Code, InstanceId, OperationId, Problem,
-    instance::Transition,
-    operation::OperationState,
-};
+use ocore_domain::{Code, InstanceId, OperationId, Problem, instance::Transition, operation::OperationState};
 use ocore_store::{
     PgConnection,
     instances::{self, Instance},
@@ -51,7 +47,11 @@ pub(crate) static DEFINITION: Definition = Definition {
 
 /// Checks that the server takes it, and enqueues the creation of an instance whose row was just added. Lock the
 /// server's row before.
-pub async fn request(tx: &mut PgConnection, instance: &Instance, params: &Params) -> Result<OperationId, Problem> {
+pub async fn request(
+    tx: &mut PgConnection,
+    instance: &Instance,
+    params: &Params,
+) -> Result<OperationId, Problem> {
     let server = servers::get(tx, instance.server_id).await?;
     let server = server.ok_or_else(|| Problem::internal("the instance has no server"))?;
     capacity::check_active(&server)?;
@@ -74,11 +74,20 @@ async fn check_server(ctx: &Ctx) -> Result<(), Problem> {
     if free < DISK {
         return Err(Problem::new(
             Code::InsufficientDisk,
-            format!("{} has {} MiB free in {root}, and an instance needs {} MiB", server.name, free >> 20, DISK >> 20),
+            format!(
+                "{} has {} MiB free in {root}, and an instance needs {} MiB",
+                server.name,
+                free >> 20,
+                DISK >> 20
+            ),
             "Make room there, or choose another server.",
         ));
     }
-    ctx.info(format!("{} answers; {} MiB are free in {root}", server.name, free >> 20));
+    ctx.info(format!(
+        "{} answers; {} MiB are free in {root}",
+        server.name,
+        free >> 20
+    ));
     Ok(())
 }
 
@@ -120,7 +129,11 @@ async fn remove_volume(ctx: &Ctx) -> Result<(), Problem> {
     files::remove(ctx, &ctx.engine().await?, &ctx.instance().await?).await
 }
 
-fn settle<'a>(tx: &'a mut PgConnection, claim: &'a Claimed, end: End<'a>) -> BoxFuture<'a, Result<(), Problem>> {
+fn settle<'a>(
+    tx: &'a mut PgConnection,
+    claim: &'a Claimed,
+    end: End<'a>,
+) -> BoxFuture<'a, Result<(), Problem>> {
     Box::pin(async move {
         settle_instance(tx, claim, end, Transition::Up, Transition::Gone).await?;
         if let (OperationState::Done, Some(id)) = (end.state, claim.subject_id) {

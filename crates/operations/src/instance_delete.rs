@@ -40,8 +40,15 @@ pub(crate) static DEFINITION: Definition = Definition {
 };
 
 /// Enqueues the deletion of an instance.
-pub async fn request(tx: &mut PgConnection, instance: &Instance, params: &Params) -> Result<OperationId, Problem> {
-    let kept = Kept { keep_dump: params.keep_dump, was_running: instance.status == InstanceStatus::Running };
+pub async fn request(
+    tx: &mut PgConnection,
+    instance: &Instance,
+    params: &Params,
+) -> Result<OperationId, Problem> {
+    let kept = Kept {
+        keep_dump: params.keep_dump,
+        was_running: instance.status == InstanceStatus::Running,
+    };
     let kept = serde_json::to_value(kept).map_err(Problem::internal)?;
     command::begin(tx, &DEFINITION, instance, Transition::Remove, kept).await
 }
@@ -76,10 +83,18 @@ async fn release_ports(ctx: &Ctx) -> Result<(), Problem> {
     ports::release(ctx).await
 }
 
-fn settle<'a>(tx: &'a mut PgConnection, claim: &'a Claimed, end: End<'a>) -> BoxFuture<'a, Result<(), Problem>> {
+fn settle<'a>(
+    tx: &'a mut PgConnection,
+    claim: &'a Claimed,
+    end: End<'a>,
+) -> BoxFuture<'a, Result<(), Problem>> {
     Box::pin(async move {
         let kept: Kept = serde_json::from_value(claim.params.clone()).map_err(Problem::internal)?;
-        let before = if kept.was_running { Transition::Up } else { Transition::Down };
+        let before = if kept.was_running {
+            Transition::Up
+        } else {
+            Transition::Down
+        };
         settle_instance(tx, claim, end, Transition::Gone, before).await
     })
 }

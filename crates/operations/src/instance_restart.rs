@@ -17,7 +17,10 @@ pub(crate) static DEFINITION: Definition = Definition {
         step!(start, "Start Odoo", secs(90)),
         step!(wait_healthy, "Wait until Odoo serves", secs(240)),
     ],
-    settle: Settle::Instance { done: Transition::Up, undone: Transition::Up },
+    settle: Settle::Instance {
+        done: Transition::Up,
+        undone: Transition::Up,
+    },
 };
 
 /// Enqueues the restart of an instance that runs or failed.

@@ -16,7 +16,10 @@ pub(crate) static DEFINITION: Definition = Definition {
         step!(start, "Start Odoo", secs(90), undo stop),
         step!(wait_healthy, "Wait until Odoo serves", secs(240)),
     ],
-    settle: Settle::Instance { done: Transition::Up, undone: Transition::Down },
+    settle: Settle::Instance {
+        done: Transition::Up,
+        undone: Transition::Down,
+    },
 };
 
 /// Enqueues the start of an instance that rests or failed.

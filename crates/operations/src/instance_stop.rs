@@ -12,10 +12,11 @@ use crate::{
 
 pub(crate) static DEFINITION: Definition = Definition {
     kind: "instance_stop",
-    steps: &[
-        step!(stop, "Stop Odoo", secs(90), undo start),
-    ],
-    settle: Settle::Instance { done: Transition::Down, undone: Transition::Up },
+    steps: &[step!(stop, "Stop Odoo", secs(90), undo start)],
+    settle: Settle::Instance {
+        done: Transition::Down,
+        undone: Transition::Up,
+    },
 };
 
 /// Enqueues the stop of an instance that runs or failed.

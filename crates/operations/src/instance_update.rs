@@ -37,7 +37,12 @@ pub(crate) static DEFINITION: Definition = Definition {
         step!(replace_container, "Replace the container", secs(120), undo restore_container),
         step!(start, "Start Odoo", secs(60)),
         step!(wait_healthy, "Wait until Odoo serves", secs(240)),
-        step!(remove_previous, "Remove the previous container", secs(60), irreversible),
+        step!(
+            remove_previous,
+            "Remove the previous container",
+            secs(60),
+            irreversible
+        ),
     ],
     settle: Settle::With(settle),
 };
@@ -66,16 +71,25 @@ pub async fn request(
 
 async fn get_image(ctx: &Ctx) -> Result<(), Problem> {
     let params: Params = ctx.params()?;
-    ctx.engine().await?.ensure_image(&params.settings.image, &ctx.sink()).await
+    ctx.engine()
+        .await?
+        .ensure_image(&params.settings.image, &ctx.sink())
+        .await
 }
 
 async fn replace_container(ctx: &Ctx) -> Result<(), Problem> {
-    let (engine, instance, params) = (ctx.engine().await?, ctx.instance().await?, ctx.params::<Params>()?);
+    let (engine, instance, params) = (
+        ctx.engine().await?,
+        ctx.instance().await?,
+        ctx.params::<Params>()?,
+    );
     let names = instance.names();
     let secrets = ctx.secrets(&instance).await?;
     let environment = instances::open_values(ctx.store().sealer(), &instance, &params.env_values_sealed)?;
     environment.values().for_each(|value| ctx.keep(value));
-    if engine.container(&names.previous_container).await?.is_none() && engine.container(&names.container).await?.is_some() {
+    if engine.container(&names.previous_container).await?.is_none()
+        && engine.container(&names.container).await?.is_some()
+    {
         container::stop(&engine, &instance).await?;
         engine.rename(&names.container, &names.previous_container).await?;
     }
@@ -83,13 +97,23 @@ async fn replace_container(ctx: &Ctx) -> Result<(), Problem> {
 }
 
 async fn restore_container(ctx: &Ctx) -> Result<(), Problem> {
-    let (engine, instance, params) = (ctx.engine().await?, ctx.instance().await?, ctx.params::<Params>()?);
+    let (engine, instance, params) = (
+        ctx.engine().await?,
+        ctx.instance().await?,
+        ctx.params::<Params>()?,
+    );
     let names = instance.names();
     if engine.container(&names.previous_container).await?.is_some() {
-        engine.remove_container(&names.container, &instance_labels(&instance)).await?;
+        engine
+            .remove_container(&names.container, &instance_labels(&instance))
+            .await?;
         engine.rename(&names.previous_container, &names.container).await?;
     }
-    if params.was_running { life::start(ctx).await } else { Ok(()) }
+    if params.was_running {
+        life::start(ctx).await
+    } else {
+        Ok(())
+    }
 }
 
 async fn start(ctx: &Ctx) -> Result<(), Problem> {
@@ -101,18 +125,32 @@ async fn start(ctx: &Ctx) -> Result<(), Problem> {
 }
 
 async fn wait_healthy(ctx: &Ctx) -> Result<(), Problem> {
-    if ctx.params::<Params>()?.was_running { life::wait_healthy(ctx).await } else { Ok(()) }
+    if ctx.params::<Params>()?.was_running {
+        life::wait_healthy(ctx).await
+    } else {
+        Ok(())
+    }
 }
 
 async fn remove_previous(ctx: &Ctx) -> Result<(), Problem> {
     let (engine, instance): (Engine, Instance) = (ctx.engine().await?, ctx.instance().await?);
-    engine.remove_container(&instance.names().previous_container, &instance_labels(&instance)).await
+    engine
+        .remove_container(&instance.names().previous_container, &instance_labels(&instance))
+        .await
 }
 
-fn settle<'a>(tx: &'a mut PgConnection, claim: &'a Claimed, end: End<'a>) -> BoxFuture<'a, Result<(), Problem>> {
+fn settle<'a>(
+    tx: &'a mut PgConnection,
+    claim: &'a Claimed,
+    end: End<'a>,
+) -> BoxFuture<'a, Result<(), Problem>> {
     Box::pin(async move {
         let params: Params = serde_json::from_value(claim.params.clone()).map_err(Problem::internal)?;
-        let before = if params.was_running { Transition::Up } else { Transition::Down };
+        let before = if params.was_running {
+            Transition::Up
+        } else {
+            Transition::Down
+        };
         settle_instance(tx, claim, end, before, before).await?;
         if let (OperationState::Done, Some(id)) = (end.state, claim.subject_id) {
             let (names, values) = (&params.env_names, &params.env_values_sealed);

@@ -45,5 +45,8 @@ static DEFINITIONS: &[&Definition] = &[
 ];
 
 fn definition(kind: &str) -> Option<&'static Definition> {
-    DEFINITIONS.iter().copied().find(|definition| definition.kind == kind)
+    DEFINITIONS
+        .iter()
+        .copied()
+        .find(|definition| definition.kind == kind)
 }

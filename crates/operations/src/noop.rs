@@ -5,7 +5,11 @@ use ocore_store::operations::NewOperation;
 
 use crate::engine::{Definition, Settle};
 
-pub(crate) static DEFINITION: Definition = Definition { kind: "noop", steps: &[], settle: Settle::Nothing };
+pub(crate) static DEFINITION: Definition = Definition {
+    kind: "noop",
+    steps: &[],
+    settle: Settle::Nothing,
+};
 
 /// An operation that does nothing, one at a time for each key.
 pub fn noop(serial_key: Option<String>) -> NewOperation {

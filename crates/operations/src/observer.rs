@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use ocore_domain::{
     Problem, ServerId,
     instance::{Health, InstanceStatus},
@@ -47,12 +47,17 @@ impl Observer {
     /// Looks at everything once.
     pub(crate) async fn look(&mut self, hands: &Hands) -> Result<(), Problem> {
         let watched = servers::watched(&mut *hands.store().connection().await?).await?;
-        self.failures.retain(|id, _| watched.iter().any(|server| server.id == *id));
+        self.failures
+            .retain(|id, _| watched.iter().any(|server| server.id == *id));
         let mut looks = stream::iter(watched)
-            .map(|server| async {
-                let seen = timeout(LIMIT, look_at(hands, &server)).await;
-                let seen = seen.unwrap_or_else(|_| Err(Problem::internal(format!("no answer in {} s", LIMIT.as_secs()))));
-                (server, seen)
+            .map(|server| {
+                let hands = hands.clone();
+                async move {
+                    let seen = timeout(LIMIT, look_at(&hands, &server)).await;
+                    let late = || Err(Problem::internal(format!("no answer in {} s", LIMIT.as_secs())));
+                    (server, seen.unwrap_or_else(|_| late()))
+                }
+                .boxed()
             })
             .buffer_unordered(AT_ONCE);
         while let Some((server, seen)) = looks.next().await {
@@ -79,28 +84,50 @@ async fn look_at(hands: &Hands, server: &Server) -> Result<Seen, Problem> {
     let host = hands.host(server.id).await?;
     let engine = host.engine().await?;
     let at = Utc::now();
-    let boot_id = host.run(Script::new(BOOT_ID)).await?.success("Reading the boot id")?;
+    let boot_id = host
+        .run(Script::new(BOOT_ID))
+        .await?
+        .success("Reading the boot id")?;
     let instances = instances::on_server(&mut *hands.store().connection().await?, server.id).await?;
-    let meant: Vec<Instance> = instances.into_iter().filter(|instance| !instance.status.is_changing()).collect();
-    let containers = if meant.is_empty() { Vec::new() } else { engine.containers(&parts::server_labels(server.id)).await? };
+    let meant: Vec<Instance> = instances
+        .into_iter()
+        .filter(|instance| !instance.status.is_changing())
+        .collect();
+    let containers = if meant.is_empty() {
+        Vec::new()
+    } else {
+        engine.containers(&parts::server_labels(server.id)).await?
+    };
     let databases = databases(&engine, &meant).await;
-    let observations = stream::iter(&meant)
-        .map(|instance| {
-            let id = instance.id.to_string();
-            let container = containers.iter().find(|container| {
-                container.labels.get(label::INSTANCE) == Some(&id) && container.name == instance.names().container
-            });
-            observe(&*host, instance, container, databases.as_ref())
-        })
-        .buffer_unordered(AT_ONCE)
-        .collect()
-        .await;
-    Ok(Seen { at, boot_id: boot_id.trim().to_owned(), observations })
+    let mut looks = Vec::with_capacity(meant.len());
+    for instance in &meant {
+        let (id, name) = (instance.id.to_string(), instance.names().container);
+        let is_its = |container: &&Container| {
+            container.name == name && container.labels.get(label::INSTANCE) == Some(&id)
+        };
+        looks.push(
+            observe(
+                &*host,
+                instance,
+                containers.iter().find(is_its),
+                databases.as_ref(),
+            )
+            .boxed(),
+        );
+    }
+    let observations = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
+    Ok(Seen {
+        at,
+        boot_id: boot_id.trim().to_owned(),
+        observations,
+    })
 }
 
 /// The databases of all instances in one go: those named in the answer answered.
 async fn databases(engine: &Engine, instances: &[Instance]) -> Result<String, Problem> {
-    let running = instances.iter().filter(|instance| instance.status == InstanceStatus::Running);
+    let running = instances
+        .iter()
+        .filter(|instance| instance.status == InstanceStatus::Running);
     let names: Vec<String> = running.map(|instance| instance.names().database).collect();
     if names.is_empty() {
         return Ok(String::new());
@@ -108,8 +135,17 @@ async fn databases(engine: &Engine, instances: &[Instance]) -> Result<String, Pr
     let script = r#"q=$1; shift; for d in "$@"; do PGCONNECT_TIMEOUT=5 psql -XqAt -U postgres -d "$d" -c "$q" >/dev/null 2>&1 && echo "$d"; done; true"#;
     let argv = ["sh", "-c", script, "sh", ocore_odoo::health::DATABASE_QUERY];
     let argv = argv.into_iter().map(str::to_owned).chain(names).collect();
-    let exec = Exec { argv, stdin: None, user: None, timeout: Duration::from_secs(20), lines: None };
-    engine.exec(postgres::CONTAINER, exec).await?.success("Asking the databases")
+    let exec = Exec {
+        argv,
+        stdin: None,
+        user: None,
+        timeout: Duration::from_secs(20),
+        lines: None,
+    };
+    engine
+        .exec(postgres::CONTAINER, exec)
+        .await?
+        .success("Asking the databases")
 }
 
 async fn observe(
@@ -154,9 +190,15 @@ async fn observe(
         (Ok(()), Err(problem)) => Some(problem.detail.clone()),
     };
     if seen.detail.is_some() && container.restart_count > 2 {
-        seen.detail = seen.detail.map(|detail| format!("{detail}; restarted {} times", container.restart_count));
+        seen.detail = seen
+            .detail
+            .map(|detail| format!("{detail}; restarted {} times", container.restart_count));
     }
-    seen.health = if seen.detail.is_none() { Health::Healthy } else { Health::Unhealthy };
+    seen.health = if seen.detail.is_none() {
+        Health::Healthy
+    } else {
+        Health::Unhealthy
+    };
     seen
 }
 
@@ -168,16 +210,31 @@ async fn note(hands: &Hands, server: &Server, seen: Seen) -> Result<(), Problem>
         let said = format!("{} answers again", server.name);
         activity::record(&mut tx, server.organization_id, subject, "server.active", &said).await?;
     }
-    let rebooted = server.facts.as_ref().filter(|facts| facts.boot_id != seen.boot_id);
-    let facts = rebooted.map(|facts| ServerFacts { boot_id: seen.boot_id.clone(), ..facts.0.clone() });
+    let rebooted = server
+        .facts
+        .as_ref()
+        .filter(|facts| facts.boot_id != seen.boot_id);
+    let facts = rebooted.map(|facts| ServerFacts {
+        boot_id: seen.boot_id.clone(),
+        ..facts.0.clone()
+    });
     if facts.is_some() {
         let said = format!("{} was rebooted", server.name);
         activity::record(&mut tx, server.organization_id, subject, "server.rebooted", &said).await?;
     }
-    servers::seen(&mut tx, server.id, seen.at, facts.as_ref(), facts.is_some().then_some(seen.at)).await?;
+    servers::seen(
+        &mut tx,
+        server.id,
+        seen.at,
+        facts.as_ref(),
+        facts.is_some().then_some(seen.at),
+    )
+    .await?;
     let before = instances::on_server(&mut tx, server.id).await?;
     for seen in &seen.observations {
-        let Some(instance) = before.iter().find(|instance| instance.id == seen.instance) else { continue };
+        let Some(instance) = before.iter().find(|instance| instance.id == seen.instance) else {
+            continue;
+        };
         if let Some((kind, said)) = change(instance, seen, server, facts.is_some()) {
             let subject = ("instance", instance.id.uuid());
             activity::record(&mut tx, instance.organization_id, subject, kind, &said).await?;
@@ -189,13 +246,26 @@ async fn note(hands: &Hands, server: &Server, seen: Seen) -> Result<(), Problem>
 }
 
 /// What is worth telling about an instance whose health changed.
-fn change(instance: &Instance, seen: &Observation, server: &Server, rebooted: bool) -> Option<(&'static str, String)> {
+fn change(
+    instance: &Instance,
+    seen: &Observation,
+    server: &Server,
+    rebooted: bool,
+) -> Option<(&'static str, String)> {
     let name = &instance.name;
-    let recently = server.last_boot_at.is_some_and(|at| (Utc::now() - at).num_minutes() < 10);
-    let after = if rebooted || recently { format!(" after the reboot of {}", server.name) } else { String::new() };
+    let recently = server
+        .last_boot_at
+        .is_some_and(|at| (Utc::now() - at).num_minutes() < 10);
+    let after = if rebooted || recently {
+        format!(" after the reboot of {}", server.name)
+    } else {
+        String::new()
+    };
     match (instance.health, seen.health) {
         (before, now) if before == now => None,
-        (Health::Down | Health::Unhealthy | Health::Unknown, Health::Healthy) if instance.observed_at.is_some() => {
+        (Health::Down | Health::Unhealthy | Health::Unknown, Health::Healthy)
+            if instance.observed_at.is_some() =>
+        {
             Some(("instance.recovered", format!("{name} serves again{after}")))
         }
         (_, Health::Down | Health::Unhealthy) => {
@@ -206,14 +276,32 @@ fn change(instance: &Instance, seen: &Observation, server: &Server, rebooted: bo
     }
 }
 
-async fn note_failure(hands: &Hands, server: &Server, problem: &Problem, failures: u32) -> Result<(), Problem> {
+async fn note_failure(
+    hands: &Hands,
+    server: &Server,
+    problem: &Problem,
+    failures: u32,
+) -> Result<(), Problem> {
     if failures < FAILURES || server.status == ServerStatus::Unreachable {
         return Ok(());
     }
     let mut tx = hands.store().begin().await?;
-    servers::set_status(&mut tx, server.id, ServerStatus::Unreachable, Some(&problem.detail)).await?;
+    servers::set_status(
+        &mut tx,
+        server.id,
+        ServerStatus::Unreachable,
+        Some(&problem.detail),
+    )
+    .await?;
     let said = format!("{} cannot be reached: {}", server.name, problem.detail);
-    activity::record(&mut tx, server.organization_id, ("server", server.id.uuid()), "server.unreachable", &said).await?;
+    activity::record(
+        &mut tx,
+        server.organization_id,
+        ("server", server.id.uuid()),
+        "server.unreachable",
+        &said,
+    )
+    .await?;
     let blind: Vec<Observation> = instances::on_server(&mut tx, server.id)
         .await?
         .into_iter()

@@ -59,8 +59,18 @@ impl Runtime {
         };
         let worker = Worker::start(hands.clone(), worker, stopping.clone()).await?;
         let leader = Uuid::now_v7();
-        tokio::spawn(lead(hands.clone(), leader, config.health_interval, stopping.clone()));
-        Ok(Self { hands, worker, stopping, leader })
+        tokio::spawn(lead(
+            hands.clone(),
+            leader,
+            config.health_interval,
+            stopping.clone(),
+        ));
+        Ok(Self {
+            hands,
+            worker,
+            stopping,
+            leader,
+        })
     }
 
     /// Takes up nothing more, lets running steps end within the grace, and gives back what is not at its end.

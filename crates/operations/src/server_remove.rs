@@ -25,21 +25,39 @@ pub struct Params {
 pub(crate) static DEFINITION: Definition = Definition {
     kind: "server_remove",
     steps: &[
-        step!(remove_postgres, "Remove the server's PostgreSQL, templates and final dumps", secs(300), irreversible),
+        step!(
+            remove_postgres,
+            "Remove the server's PostgreSQL, templates and final dumps",
+            secs(300),
+            irreversible
+        ),
         step!(disconnect, "Disconnect", secs(30), irreversible),
     ],
     settle: Settle::With(settle),
 };
 
 /// Enqueues the removal of a server that bears no instance.
-pub async fn request(tx: &mut PgConnection, server: &Server, params: &Params) -> Result<OperationId, Problem> {
+pub async fn request(
+    tx: &mut PgConnection,
+    server: &Server,
+    params: &Params,
+) -> Result<OperationId, Problem> {
     servers::lock(tx, server.id).await?;
     let instances = instances::on_server(tx, server.id).await?;
     if !instances.is_empty() {
-        let names: Vec<&str> = instances.iter().take(5).map(|instance| instance.name.as_str()).collect();
+        let names: Vec<&str> = instances
+            .iter()
+            .take(5)
+            .map(|instance| instance.name.as_str())
+            .collect();
         return Err(Problem::new(
             Code::InUse,
-            format!("{} bears {} instances: {}", server.name, instances.len(), names.join(", ")),
+            format!(
+                "{} bears {} instances: {}",
+                server.name,
+                instances.len(),
+                names.join(", ")
+            ),
             "Delete them first, or move them to another server.",
         ));
     }
@@ -61,7 +79,10 @@ async fn remove_postgres(ctx: &Ctx) -> Result<(), Problem> {
     let engine = match ctx.engine().await {
         Ok(engine) => engine,
         Err(problem) if never_reached => {
-            ctx.info(format!("The server was never reached, so nothing is there: {}", problem.detail));
+            ctx.info(format!(
+                "The server was never reached, so nothing is there: {}",
+                problem.detail
+            ));
             return Ok(());
         }
         Err(problem) if ctx.params::<Params>()?.force => {
@@ -79,10 +100,18 @@ async fn disconnect(ctx: &Ctx) -> Result<(), Problem> {
     Ok(())
 }
 
-fn settle<'a>(tx: &'a mut PgConnection, claim: &'a Claimed, end: End<'a>) -> BoxFuture<'a, Result<(), Problem>> {
+fn settle<'a>(
+    tx: &'a mut PgConnection,
+    claim: &'a Claimed,
+    end: End<'a>,
+) -> BoxFuture<'a, Result<(), Problem>> {
     Box::pin(async move {
         let id = ServerId::from(claim.subject_id.unwrap_or_default());
-        let status = if end.state == OperationState::Done { ServerStatus::Removed } else { ServerStatus::Failed };
+        let status = if end.state == OperationState::Done {
+            ServerStatus::Removed
+        } else {
+            ServerStatus::Failed
+        };
         servers::set_status(tx, id, status, end.error.map(|error| error.detail.as_str())).await?;
         Ok(())
     })

@@ -49,7 +49,11 @@ pub(crate) static DEFINITION: Definition = Definition {
 const DOCKER: (u32, u32) = (20, 10);
 
 /// Enqueues the validation of a server.
-pub async fn request(tx: &mut PgConnection, server: &Server, params: &Params) -> Result<OperationId, Problem> {
+pub async fn request(
+    tx: &mut PgConnection,
+    server: &Server,
+    params: &Params,
+) -> Result<OperationId, Problem> {
     if let Some(open) = operations::open_for_subject(tx, server.id.uuid()).await? {
         return Err(Problem::new(
             Code::OperationInProgress,
@@ -69,10 +73,14 @@ async fn connect(ctx: &Ctx) -> Result<(), Problem> {
         let mut conn = ctx.store().connection().await?;
         servers::secrets(&mut conn, ctx.store().sealer(), &server).await?
     };
-    [&credentials.private_key, &credentials.passphrase, &credentials.password]
-        .into_iter()
-        .flatten()
-        .for_each(|secret| ctx.keep(secret));
+    [
+        &credentials.private_key,
+        &credentials.passphrase,
+        &credentials.password,
+    ]
+    .into_iter()
+    .flatten()
+    .for_each(|secret| ctx.keep(secret));
     let mut access = hands::access(&server, credentials)?;
     access.privilege = Privilege::Root;
     if params.accept_fingerprint.is_some() {
@@ -84,11 +92,19 @@ async fn connect(ctx: &Ctx) -> Result<(), Problem> {
         if let Some(wanted) = params.accept_fingerprint.filter(|wanted| *wanted != shown) {
             return Err(Problem::new(
                 Code::SshHostKeyChanged,
-                format!("{} shows the host key {shown}, and {wanted} is expected", server.name),
+                format!(
+                    "{} shows the host key {shown}, and {wanted} is expected",
+                    server.name
+                ),
                 "Make sure that this is your server, then give the fingerprint it shows.",
             ));
         }
-        servers::pin_host_key(&mut *ctx.store().connection().await?, server.id, Some(&key.to_string())).await?;
+        servers::pin_host_key(
+            &mut *ctx.store().connection().await?,
+            server.id,
+            Some(&key.to_string()),
+        )
+        .await?;
         ctx.info(format!("Connected; the host key is {shown}"));
         access.host_key = Some(key.clone());
     } else {
@@ -114,7 +130,10 @@ async fn connect(ctx: &Ctx) -> Result<(), Problem> {
 
 async fn privilege(host: &dyn Host) -> Result<Privilege, Problem> {
     let script = "if [ \"$(id -u)\" = 0 ]; then echo root; elif sudo -n true 2>/dev/null; then echo sudo; else echo none; fi";
-    let answer = host.run(Script::new(script)).await?.success("Asking who the user is")?;
+    let answer = host
+        .run(Script::new(script))
+        .await?
+        .success("Asking who the user is")?;
     Ok(match answer.trim() {
         "root" => Privilege::Root,
         "sudo" => Privilege::Sudo,
@@ -147,9 +166,16 @@ async fn look(host: &dyn Host, privilege: Privilege) -> Result<ServerFacts, Prob
          echo \"cores=$(nproc)\"; echo \"memory=$(sed -n 's/^MemTotal: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo)\"; \
          echo \"boot=$({BOOT_ID})\""
     );
-    let text = host.run(Script::new(script)).await?.success("Looking at the machine")?;
+    let text = host
+        .run(Script::new(script))
+        .await?
+        .success("Looking at the machine")?;
     let value = |name: &str| {
-        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap_or("").trim().to_owned()
+        text.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+            .unwrap_or("")
+            .trim()
+            .to_owned()
     };
     let unsupported = |what: &str| {
         Problem::new(
@@ -161,7 +187,11 @@ async fn look(host: &dyn Host, privilege: Privilege) -> Result<ServerFacts, Prob
     if value("system") != "Linux" {
         return Err(unsupported("it is no Linux"));
     }
-    let number = |name: &str| value(name).parse::<u64>().map_err(|_| unsupported(&format!("its {name} cannot be read")));
+    let number = |name: &str| {
+        value(name)
+            .parse::<u64>()
+            .map_err(|_| unsupported(&format!("its {name} cannot be read")))
+    };
     Ok(ServerFacts {
         os_name: value("os_name"),
         os_version: value("os_version"),
@@ -181,14 +211,17 @@ async fn look(host: &dyn Host, privilege: Privilege) -> Result<ServerFacts, Prob
 
 /// Prints what names one boot of a machine: the kernel's word for it and when its first process began, for a
 /// machine that shares its kernel with others.
-pub(crate) const BOOT_ID: &str =
-    "printf '%s.%s' \"$(cat /proc/sys/kernel/random/boot_id)\" \"$(sed 's/.*) //' /proc/1/stat | cut -d' ' -f20)\"";
+pub(crate) const BOOT_ID: &str = "printf '%s.%s' \"$(cat /proc/sys/kernel/random/boot_id)\" \"$(sed 's/.*) //' /proc/1/stat | cut -d' ' -f20)\"";
 
 async fn check_docker(ctx: &Ctx) -> Result<(), Problem> {
     let (server, params): (Server, Params) = (ctx.server().await?, ctx.params()?);
     let mut host = ctx.host().await?;
     let mut engine = host.engine().await;
-    if engine.as_ref().is_err_and(|problem| problem.code == Code::DockerMissing) && params.install_docker {
+    if engine
+        .as_ref()
+        .is_err_and(|problem| problem.code == Code::DockerMissing)
+        && params.install_docker
+    {
         install_docker(ctx, &*host).await?;
         host = ctx.host().await?;
         engine = host.engine().await;
@@ -206,12 +239,18 @@ async fn check_docker(ctx: &Ctx) -> Result<(), Problem> {
         return Err(Problem::new(
             Code::DockerTooOld,
             format!("The server has Docker {version}"),
-            format!("Upgrade it to Docker {}.{} or newer, then validate again.", DOCKER.0, DOCKER.1),
+            format!(
+                "Upgrade it to Docker {}.{} or newer, then validate again.",
+                DOCKER.0, DOCKER.1
+            ),
         ));
     }
     let root = engine.info().await?.root_dir;
     let (total, free) = disk(&*host, &root).await?;
-    let mut facts = server.facts.ok_or_else(|| Problem::internal("the server was not looked at yet"))?.0;
+    let mut facts = server
+        .facts
+        .ok_or_else(|| Problem::internal("the server was not looked at yet"))?
+        .0;
     facts.docker_version = version;
     facts.docker_route = host.docker_route().unwrap_or(DockerRoute::Socket);
     facts.disk_total_bytes = total;
@@ -233,7 +272,9 @@ async fn check_docker(ctx: &Ctx) -> Result<(), Problem> {
 }
 
 fn new_enough(version: &str) -> bool {
-    let mut parts = version.split(['.', '-', '+']).map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut parts = version
+        .split(['.', '-', '+'])
+        .map(|part| part.parse::<u32>().unwrap_or(0));
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= DOCKER
 }
 
@@ -258,7 +299,10 @@ else
 fi
 systemctl unmask docker.service docker.socket 2>/dev/null || true
 systemctl enable --now docker";
-    let script = Script::new(script).as_root().timeout(Duration::from_secs(840)).lines(ctx.sink());
+    let script = Script::new(script)
+        .as_root()
+        .timeout(Duration::from_secs(840))
+        .lines(ctx.sink());
     host.run(script).await?.success("Installing Docker")?;
     Ok(())
 }
@@ -267,11 +311,17 @@ async fn prepare_postgres(ctx: &Ctx) -> Result<(), Problem> {
     let server = ctx.server().await?;
     let password = {
         let mut conn = ctx.store().connection().await?;
-        servers::secrets(&mut conn, ctx.store().sealer(), &server).await?.1
+        servers::secrets(&mut conn, ctx.store().sealer(), &server)
+            .await?
+            .1
     };
     ctx.keep(&password);
     postgres::ensure(ctx, &ctx.engine().await?, &server, password).await?;
-    ctx.info(format!("{} answers in the container {}", postgres::IMAGE, postgres::CONTAINER));
+    ctx.info(format!(
+        "{} answers in the container {}",
+        postgres::IMAGE,
+        postgres::CONTAINER
+    ));
     Ok(())
 }
 
@@ -286,8 +336,14 @@ async fn disk(host: &dyn Host, path: &str) -> Result<(u64, u64), Problem> {
     let script = format!(
         "p='{quoted}'; while ! stat -f -c '%S %b %a' \"$p\" 2>/dev/null; do p=$(dirname \"$p\"); done"
     );
-    let text = host.run(Script::new(script)).await?.success("Reading the free disk space")?;
-    let numbers: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let text = host
+        .run(Script::new(script))
+        .await?
+        .success("Reading the free disk space")?;
+    let numbers: Vec<u64> = text
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
     match numbers[..] {
         [block, total, free] => Ok((block * total, block * free)),
         _ => Err(Problem::internal("the free disk space cannot be read")),
@@ -295,15 +351,22 @@ async fn disk(host: &dyn Host, path: &str) -> Result<(u64, u64), Problem> {
 }
 
 /// A local server's row needs no host key; any other that is active has one.
-fn settle<'a>(tx: &'a mut PgConnection, claim: &'a Claimed, end: End<'a>) -> BoxFuture<'a, Result<(), Problem>> {
+fn settle<'a>(
+    tx: &'a mut PgConnection,
+    claim: &'a Claimed,
+    end: End<'a>,
+) -> BoxFuture<'a, Result<(), Problem>> {
     Box::pin(async move {
         let id = ServerId::from(claim.subject_id.unwrap_or_default());
-        let status = if end.state == OperationState::Done { ServerStatus::Active } else { ServerStatus::Failed };
+        let status = if end.state == OperationState::Done {
+            ServerStatus::Active
+        } else {
+            ServerStatus::Failed
+        };
         servers::set_status(tx, id, status, end.error.map(|error| error.detail.as_str())).await?;
         Ok(())
     })
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -311,7 +374,13 @@ mod tests {
 
     #[test]
     fn versions_are_compared_by_number() {
-        for (version, enough) in [("20.10.24+dfsg1", true), ("28.2.2", true), ("20.9.1", false), ("19.03.15", false), ("", false)] {
+        for (version, enough) in [
+            ("20.10.24+dfsg1", true),
+            ("28.2.2", true),
+            ("20.9.1", false),
+            ("19.03.15", false),
+            ("", false),
+        ] {
             assert_eq!(new_enough(version), enough, "{version}");
         }
     }

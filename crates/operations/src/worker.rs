@@ -55,7 +55,11 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Makes a worker known and starts it.
-    pub(crate) async fn start(hands: Hands, config: Config, stopping: CancellationToken) -> Result<Arc<Self>, Problem> {
+    pub(crate) async fn start(
+        hands: Hands,
+        config: Config,
+        stopping: CancellationToken,
+    ) -> Result<Arc<Self>, Problem> {
         let host = host_name();
         let mut conn = hands.store().connection().await?;
         bury_the_dead(&mut conn, &host).await?;
@@ -96,10 +100,19 @@ impl Worker {
     }
 
     async fn claim_and_run(self: Arc<Self>) {
-        let kinds: Vec<String> = self.config.definitions.iter().map(|d| d.kind.to_owned()).collect();
+        let kinds: Vec<String> = self
+            .config
+            .definitions
+            .iter()
+            .map(|d| d.kind.to_owned())
+            .collect();
         while !self.stopping.is_cancelled() {
             let free = self.room.available_permits();
-            let claimed = if free == 0 { Vec::new() } else { self.claim(&kinds, free).await };
+            let claimed = if free == 0 {
+                Vec::new()
+            } else {
+                self.claim(&kinds, free).await
+            };
             let full = claimed.len() == free;
             let nothing = claimed.is_empty();
             for claim in claimed {
@@ -131,10 +144,24 @@ impl Worker {
     }
 
     async fn spawn(self: Arc<Self>, claim: Claimed) {
-        let Ok(permit) = self.room.clone().acquire_owned().await else { return };
-        let Some(definition) = self.config.definitions.iter().copied().find(|d| d.kind == claim.kind) else { return };
+        let Ok(permit) = self.room.clone().acquire_owned().await else {
+            return;
+        };
+        let Some(definition) = self
+            .config
+            .definitions
+            .iter()
+            .copied()
+            .find(|d| d.kind == claim.kind)
+        else {
+            return;
+        };
         if definition.steps.is_empty() {
-            let end = Finish { id: claim.id, attempt: claim.attempt, state: OperationState::Done };
+            let end = Finish {
+                id: claim.id,
+                attempt: claim.attempt,
+                state: OperationState::Done,
+            };
             drop(permit);
             let _ = self.ends.send(end).await;
             return;
@@ -143,7 +170,11 @@ impl Worker {
         // Held until the handle is in: a task that ends at once finds it there to take out.
         let mut running = self.running();
         let work = self.tasks.spawn(async move {
-            if AssertUnwindSafe(worker.run(definition, claim.clone())).catch_unwind().await.is_err() {
+            if AssertUnwindSafe(worker.run(definition, claim.clone()))
+                .catch_unwind()
+                .await
+                .is_err()
+            {
                 tracing::error!(operation = %id, "a step panicked");
                 worker.give_back(&claim).await;
             }
@@ -202,7 +233,11 @@ impl Worker {
             && let Ok(mut conn) = self.hands.store().connection().await
         {
             // Its subject will not have it: end it alone.
-            let end = Finish { id: claim.id, attempt: claim.attempt, state: OperationState::Failed };
+            let end = Finish {
+                id: claim.id,
+                attempt: claim.attempt,
+                state: OperationState::Failed,
+            };
             let _ = operations::finish(&mut conn, &end, Some(&error)).await;
         }
     }
@@ -273,7 +308,8 @@ impl Worker {
 async fn bury_the_dead(conn: &mut ocore_store::PgConnection, host: &str) -> Result<(), ocore_store::Error> {
     for (id, pid) in operations::workers_on_host(conn, host).await? {
         let myself = u32::try_from(pid).is_ok_and(|pid| pid == std::process::id());
-        let gone = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH);
+        let gone =
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH);
         if myself || gone {
             operations::unregister_worker(conn, id).await?;
         }
@@ -283,5 +319,8 @@ async fn bury_the_dead(conn: &mut ocore_store::PgConnection, host: &str) -> Resu
 }
 
 fn host_name() -> String {
-    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown".to_owned())
+    nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok())
+        .unwrap_or_else(|| "unknown".to_owned())
 }

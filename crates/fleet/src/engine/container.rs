@@ -132,7 +132,7 @@ fn read(inspected: ContainerInspectResponse) -> Container {
         },
         exit_code: state.exit_code,
         restart_count: inspected.restart_count.unwrap_or(0),
-        started_at: state.started_at.and_then(|at| at.to_string().parse().ok()),
+        started_at: state.started_at.and_then(|at| at.parse().ok()),
         oom_killed: state.oom_killed.unwrap_or(false),
     }
 }

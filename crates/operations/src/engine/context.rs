@@ -18,7 +18,7 @@ use crate::Hands;
 
 /// What a step is given: the claim, hands for the world, and a voice.
 #[derive(Debug)]
-pub struct Ctx {
+pub(crate) struct Ctx {
     hands: Hands,
     claim: Claimed,
     output: Output,
@@ -27,7 +27,12 @@ pub struct Ctx {
 
 impl Ctx {
     pub(crate) const fn new(hands: Hands, claim: Claimed, output: Output, step: &'static str) -> Self {
-        Self { hands, claim, output, step }
+        Self {
+            hands,
+            claim,
+            output,
+            step,
+        }
     }
 
     /// The operation.
@@ -47,22 +52,36 @@ impl Ctx {
 
     /// The operation's parameters.
     pub fn params<P: DeserializeOwned>(&self) -> Result<P, Problem> {
-        serde_json::from_value(self.claim.params.clone())
-            .map_err(|error| Problem::internal(format!("the parameters of {} cannot be read: {error}", self.claim.kind)))
+        serde_json::from_value(self.claim.params.clone()).map_err(|error| {
+            Problem::internal(format!(
+                "the parameters of {} cannot be read: {error}",
+                self.claim.kind
+            ))
+        })
     }
 
     /// The server it is about, or on which its instance is, as its row stands now.
     pub async fn server(&self) -> Result<Server, Problem> {
-        let id = self.claim.server_id.ok_or_else(|| Problem::internal("the operation names no server"))?;
+        let id = self
+            .claim
+            .server_id
+            .ok_or_else(|| Problem::internal("the operation names no server"))?;
         let mut conn = self.store().connection().await?;
-        servers::get(&mut conn, id).await?.ok_or_else(|| missing("server", id))
+        servers::get(&mut conn, id)
+            .await?
+            .ok_or_else(|| missing("server", id))
     }
 
     /// The instance it is about, as its row stands now.
     pub async fn instance(&self) -> Result<Instance, Problem> {
-        let id = self.claim.subject_id.ok_or_else(|| Problem::internal("the operation names no instance"))?;
+        let id = self
+            .claim
+            .subject_id
+            .ok_or_else(|| Problem::internal("the operation names no instance"))?;
         let mut conn = self.store().connection().await?;
-        instances::get(&mut conn, InstanceId::from(id)).await?.ok_or_else(|| missing("instance", id))
+        instances::get(&mut conn, InstanceId::from(id))
+            .await?
+            .ok_or_else(|| missing("instance", id))
     }
 
     /// The instance's secrets; from now on none of them passes into the output.
@@ -78,7 +97,10 @@ impl Ctx {
 
     /// The server's shell, Docker Engine and ports, over the connection shared by all.
     pub async fn host(&self) -> Result<Arc<dyn Host>, Problem> {
-        let id: ServerId = self.claim.server_id.ok_or_else(|| Problem::internal("the operation names no server"))?;
+        let id: ServerId = self
+            .claim
+            .server_id
+            .ok_or_else(|| Problem::internal("the operation names no server"))?;
         self.hands.host(id).await
     }
 
@@ -111,10 +133,18 @@ impl Ctx {
     /// A problem without the secrets this operation has touched.
     pub(crate) fn clean(&self, problem: &Problem) -> Problem {
         let redactor = self.output.redactor();
-        Problem::new(problem.code, redactor.clean(&problem.detail), redactor.clean(&problem.mend))
+        Problem::new(
+            problem.code,
+            redactor.clean(&problem.detail),
+            redactor.clean(&problem.mend),
+        )
     }
 }
 
 fn missing(what: &str, id: impl std::fmt::Display) -> Problem {
-    Problem::new(Code::NotFound, format!("The {what} {id} is gone"), "Nothing is left to be done for it.")
+    Problem::new(
+        Code::NotFound,
+        format!("The {what} {id} is gone"),
+        "Nothing is left to be done for it.",
+    )
 }

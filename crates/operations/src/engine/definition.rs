@@ -9,14 +9,15 @@ use ocore_store::{PgConnection, instances, operations::Claimed};
 use super::Ctx;
 
 /// Something a step does: looks at the world, changes it, records what it saw. Safe to do again.
-pub type Action = for<'a> fn(&'a Ctx) -> BoxFuture<'a, Result<(), Problem>>;
+pub(crate) type Action = for<'a> fn(&'a Ctx) -> BoxFuture<'a, Result<(), Problem>>;
 
 /// Writes an operation's end into its subject's row, in the transaction that ends the operation.
-pub type SettleWith = for<'a> fn(&'a mut PgConnection, &'a Claimed, End<'a>) -> BoxFuture<'a, Result<(), Problem>>;
+pub(crate) type SettleWith =
+    for<'a> fn(&'a mut PgConnection, &'a Claimed, End<'a>) -> BoxFuture<'a, Result<(), Problem>>;
 
 /// What an operation's end means for its subject.
 #[derive(Clone, Copy, Debug)]
-pub enum Settle {
+pub(crate) enum Settle {
     /// Nothing.
     Nothing,
     /// An instance moves along its life; one that is left half changed is lost.
@@ -31,7 +32,12 @@ pub enum Settle {
 }
 
 impl Settle {
-    pub(crate) async fn apply(self, tx: &mut PgConnection, claim: &Claimed, end: End<'_>) -> Result<(), Problem> {
+    pub(crate) async fn apply(
+        self,
+        tx: &mut PgConnection,
+        claim: &Claimed,
+        end: End<'_>,
+    ) -> Result<(), Problem> {
         match self {
             Self::Nothing => Ok(()),
             Self::Instance { done, undone } => settle_instance(tx, claim, end, done, undone).await,
@@ -48,7 +54,9 @@ pub(crate) async fn settle_instance(
     done: Transition,
     undone: Transition,
 ) -> Result<(), Problem> {
-    let id = claim.subject_id.ok_or_else(|| Problem::internal("the operation names no instance"))?;
+    let id = claim
+        .subject_id
+        .ok_or_else(|| Problem::internal("the operation names no instance"))?;
     let transition = match end.state {
         OperationState::Done => done,
         OperationState::Failed => Transition::Lost,
@@ -61,7 +69,7 @@ pub(crate) async fn settle_instance(
 
 /// How an operation ended.
 #[derive(Clone, Copy, Debug)]
-pub struct End<'a> {
+pub(crate) struct End<'a> {
     /// The final state.
     pub state: OperationState,
     /// Why, when it is not done.
@@ -70,7 +78,7 @@ pub struct End<'a> {
 
 /// One kind of operation.
 #[derive(Debug)]
-pub struct Definition {
+pub(crate) struct Definition {
     /// Its name, for example `instance_create`.
     pub kind: &'static str,
     /// What it does, in order.
@@ -88,7 +96,7 @@ impl Definition {
 
 /// One step of an operation.
 #[derive(Debug)]
-pub struct Step {
+pub(crate) struct Step {
     /// Its name, for machines.
     pub name: &'static str,
     /// What the operator reads.
@@ -105,7 +113,7 @@ pub struct Step {
 }
 
 /// Seconds.
-pub const fn secs(seconds: u64) -> Duration {
+pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 

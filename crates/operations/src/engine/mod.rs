@@ -8,9 +8,9 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-pub use context::Ctx;
+pub(crate) use context::Ctx;
+pub(crate) use definition::{Action, Definition, End, Settle, Step, secs};
 pub(crate) use definition::{settle_instance, step};
-pub use definition::{Action, Definition, End, Settle, Step, secs};
-pub use output::Output;
-pub use redact::Redactor;
+pub(crate) use output::Output;
+pub(crate) use redact::Redactor;
 pub(crate) use run::{LetGo, Limits, end, run};

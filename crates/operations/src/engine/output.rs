@@ -25,13 +25,18 @@ const KEPT: i64 = 50_000;
 const LINE: usize = 4096;
 
 enum Message {
-    Line { at: DateTime<Utc>, level: Level, step: Option<&'static str>, line: String },
+    Line {
+        at: DateTime<Utc>,
+        level: Level,
+        step: Option<&'static str>,
+        line: String,
+    },
     Flush(oneshot::Sender<()>),
 }
 
 /// The voice of one operation.
 #[derive(Clone, Debug)]
-pub struct Output {
+pub(crate) struct Output {
     lines: mpsc::Sender<Message>,
     redactor: Arc<Redactor>,
 }
@@ -41,7 +46,10 @@ impl Output {
     pub(crate) fn start(store: Store, claim: Claimed, first_seq: i64) -> Self {
         let (lines, inbox) = mpsc::channel(WAITING);
         tokio::spawn(write(store, claim, first_seq, inbox));
-        Self { lines, redactor: Arc::new(Redactor::default()) }
+        Self {
+            lines,
+            redactor: Arc::new(Redactor::default()),
+        }
     }
 
     /// The secrets that are taken out.
@@ -59,7 +67,12 @@ impl Output {
                 line.push('…');
             }
             // A full channel drops the line: a container that floods must not stop the step that reads it.
-            let _ = self.lines.try_send(Message::Line { at: Utc::now(), level, step, line });
+            let _ = self.lines.try_send(Message::Line {
+                at: Utc::now(),
+                level,
+                step,
+                line,
+            });
         }
     }
 
@@ -85,12 +98,27 @@ async fn write(store: Store, claim: Claimed, first_seq: i64, mut inbox: mpsc::Re
             }
         };
         match message {
-            Some(Message::Line { at, level, step, line }) => {
+            Some(Message::Line {
+                at,
+                level,
+                step,
+                line,
+            }) => {
                 if seq > KEPT {
                     continue;
                 }
-                let line = if seq == KEPT { "… more output is not kept".to_owned() } else { line };
-                waiting.push(Event { seq, at, level, step: step.map(str::to_owned), line });
+                let line = if seq == KEPT {
+                    "… more output is not kept".to_owned()
+                } else {
+                    line
+                };
+                waiting.push(Event {
+                    seq,
+                    at,
+                    level,
+                    step: step.map(str::to_owned),
+                    line,
+                });
                 seq += 1;
                 if waiting.len() >= BATCH {
                     append(&store, &claim, &mut waiting).await;

@@ -10,7 +10,7 @@ const MARK: &str = "••••••";
 
 /// The secrets an operation has touched.
 #[derive(Default)]
-pub struct Redactor {
+pub(crate) struct Redactor {
     secrets: Mutex<Vec<SecretString>>,
 }
 
@@ -24,7 +24,12 @@ impl Redactor {
     /// From now on this secret does not pass. Each line of a longer one is looked for by itself.
     pub fn keep(&self, secret: &SecretString) {
         let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        for line in secret.expose_secret().lines().map(str::trim).filter(|line| line.len() >= SHORTEST) {
+        for line in secret
+            .expose_secret()
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.len() >= SHORTEST)
+        {
             if !secrets.iter().any(|known| known.expose_secret() == line) {
                 secrets.push(SecretString::from(line));
             }

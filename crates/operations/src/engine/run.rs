@@ -31,7 +31,10 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { patience: Duration::from_secs(90), undo_patience: Duration::from_secs(600) }
+        Self {
+            patience: Duration::from_secs(90),
+            undo_patience: Duration::from_secs(600),
+        }
     }
 }
 
@@ -42,6 +45,54 @@ pub(crate) enum LetGo {
     Fenced,
     /// This process ends; the operation was given back.
     Released,
+}
+
+/// Writes to oCore's own database, waiting while it is away. What it refuses for good lets the operation go.
+///
+/// A macro, because a closure that lends to its future cannot be sent to another thread yet.
+macro_rules! persist {
+    ($write:block) => {{
+        let mut pauses = Pauses::default();
+        loop {
+            let written: Result<_, ocore_store::Error> = async { $write }.await;
+            match written {
+                Ok(value) => break Ok(value),
+                Err(error) => {
+                    if let Err(let_go) = pauses.after(&error).await {
+                        break Err(let_go);
+                    }
+                }
+            }
+        }
+    }};
+}
+
+/// The pauses between attempts to write, 3 minutes in all.
+struct Pauses {
+    left: u32,
+    next: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self {
+            left: 40,
+            next: Duration::from_millis(100),
+        }
+    }
+}
+
+impl Pauses {
+    async fn after(&mut self, error: &ocore_store::Error) -> Result<(), LetGo> {
+        if !error.is_unavailable() || self.left == 0 {
+            tracing::error!(%error, "the state of an operation could not be written");
+            return Err(LetGo::Fenced);
+        }
+        sleep(self.next).await;
+        self.left -= 1;
+        self.next = (self.next * 2).min(Duration::from_secs(5));
+        Ok(())
+    }
 }
 
 pub(crate) struct Run {
@@ -65,11 +116,20 @@ pub(crate) async fn run(
     stopping: CancellationToken,
 ) -> Result<OperationState, LetGo> {
     let store = hands.store().clone();
-    let first = persist(async || operations::last_seq(&mut *store.connection().await?, claim.id).await).await?;
+    let first = persist!({ operations::last_seq(&mut *store.connection().await?, claim.id).await })?;
     let output = Output::start(store.clone(), claim.clone(), first + 1);
     let cancelled = CancellationToken::new();
     let watch = tokio::spawn(watch_for_cancel(hands.clone(), claim.clone(), cancelled.clone()));
-    let run = Run { hands, definition, claim, faults, limits, output, cancelled, stopping };
+    let run = Run {
+        hands,
+        definition,
+        claim,
+        faults,
+        limits,
+        output,
+        cancelled,
+        stopping,
+    };
     let ended = run.to_the_end().await;
     watch.abort();
     run.output.flush().await;
@@ -80,7 +140,8 @@ pub(crate) async fn run(
 async fn watch_for_cancel(hands: Hands, claim: Claimed, cancelled: CancellationToken) {
     let mut changes = hands.notifications().operations();
     loop {
-        let asked = async { operations::cancel_requested(&mut *hands.store().connection().await?, claim.id).await };
+        let asked =
+            async { operations::cancel_requested(&mut *hands.store().connection().await?, claim.id).await };
         if asked.await.unwrap_or(false) {
             cancelled.cancel();
             return;
@@ -103,15 +164,24 @@ impl Run {
             return self.end(OperationState::Done, None).await;
         };
         let states = self.step_states().await?;
-        if self.steps(&states).any(|(_, step, state)| step.irreversible && state != StepState::Pending) {
+        if self
+            .steps(&states)
+            .any(|(_, step, state)| step.irreversible && state != StepState::Pending)
+        {
             return self.end(OperationState::Failed, Some(reason)).await;
         }
         match self.backward(&states).await? {
             Some(left) => {
                 let told = Problem::new(
                     reason.code,
-                    format!("{} — and it could not be taken back wholly: {}", reason.detail, left.detail),
-                    format!("{} Delete the instance or retry to clear what is left.", reason.mend),
+                    format!(
+                        "{} — and it could not be taken back wholly: {}",
+                        reason.detail, left.detail
+                    ),
+                    format!(
+                        "{} Delete the instance or retry to clear what is left.",
+                        reason.mend
+                    ),
                 );
                 self.end(OperationState::Failed, Some(told)).await
             }
@@ -121,7 +191,10 @@ impl Run {
     }
 
     /// Each step of the table with its number and the state of its row.
-    fn steps<'a>(&self, states: &'a [StepState]) -> impl DoubleEndedIterator<Item = (i16, &'static Step, StepState)> + use<'a> {
+    fn steps<'a>(
+        &self,
+        states: &'a [StepState],
+    ) -> impl DoubleEndedIterator<Item = (i16, &'static Step, StepState)> + use<'a> {
         let steps = self.definition.steps;
         (0..steps.len()).map(move |i| {
             let state = states.get(i).copied().unwrap_or(StepState::Pending);
@@ -130,10 +203,9 @@ impl Run {
     }
 
     async fn step_states(&self) -> Result<Vec<StepState>, LetGo> {
-        let rows = persist(async || {
-            operations::steps_of(&mut *self.store().connection().await?, self.claim.id).await
-        });
-        Ok(rows.await?.into_iter().map(|row| row.state).collect())
+        let rows =
+            persist!({ operations::steps_of(&mut *self.store().connection().await?, self.claim.id).await });
+        Ok(rows?.into_iter().map(|row| row.state).collect())
     }
 
     /// Goes on from the first step that is not done; answers why it turned round, if it did.
@@ -151,11 +223,23 @@ impl Run {
                 return Err(self.release().await);
             }
             if state == StepState::Running {
-                self.say(Level::Warn, step, "The worker that was at this step is lost; doing it again");
+                self.say(
+                    Level::Warn,
+                    step,
+                    "The worker that was at this step is lost; doing it again",
+                );
             }
             no_way_back |= step.irreversible;
             self.set(position, StepState::Running, None).await?;
-            let done = self.attempt(step, step.action, Point::Before, self.limits.patience, !no_way_back).await?;
+            let done = self
+                .attempt(
+                    step,
+                    step.action,
+                    Point::Before,
+                    self.limits.patience,
+                    !no_way_back,
+                )
+                .await?;
             if let Err(problem) = done {
                 return Ok(Some(self.turn(Some((position, step)), problem).await?));
             }
@@ -174,10 +258,17 @@ impl Run {
                 continue;
             }
             self.set(position, StepState::Undoing, None).await?;
-            match self.attempt(step, undo, Point::Undo, self.limits.undo_patience, false).await? {
+            match self
+                .attempt(step, undo, Point::Undo, self.limits.undo_patience, false)
+                .await?
+            {
                 Ok(()) => self.set(position, StepState::Undone, None).await?,
                 Err(problem) => {
-                    self.say(Level::Error, step, &format!("This could not be taken back: {problem}"));
+                    self.say(
+                        Level::Error,
+                        step,
+                        &format!("This could not be taken back: {problem}"),
+                    );
                     self.set(position, StepState::UndoFailed, Some(&problem)).await?;
                     left.get_or_insert(problem);
                 }
@@ -195,7 +286,12 @@ impl Run {
         patience: Duration,
         may_cancel: bool,
     ) -> Result<Result<(), Problem>, LetGo> {
-        let ctx = Ctx::new(self.hands.clone(), self.claim.clone(), self.output.clone(), step.name);
+        let ctx = Ctx::new(
+            self.hands.clone(),
+            self.claim.clone(),
+            self.output.clone(),
+            step.name,
+        );
         let began = Instant::now();
         let mut pause = Duration::from_millis(500);
         loop {
@@ -206,7 +302,11 @@ impl Run {
                     action(&ctx).await?;
                 }
                 match point {
-                    Point::Before => self.faults.reach(self.definition.kind, step.name, Point::After).await,
+                    Point::Before => {
+                        self.faults
+                            .reach(self.definition.kind, step.name, Point::After)
+                            .await
+                    }
                     _ => Ok(()),
                 }
             };
@@ -222,7 +322,11 @@ impl Run {
             if !problem.is_transient() || began.elapsed() + pause > patience {
                 return Ok(Err(problem));
             }
-            self.say(Level::Warn, step, &format!("{} ({}); trying again", problem.detail, problem.code));
+            self.say(
+                Level::Warn,
+                step,
+                &format!("{} ({}); trying again", problem.detail, problem.code),
+            );
             let jitter = rand::rng().random_range(0.5..1.0);
             tokio::select! {
                 () = sleep(pause.mul_f64(jitter)) => {}
@@ -243,17 +347,24 @@ impl Run {
             self.say(Level::Error, step, &reason.to_string());
             self.set(position, StepState::Failed, Some(&reason)).await?;
         }
-        let valid = persist(async || {
+        let valid = persist!({
             operations::start_undo(&mut *self.store().connection().await?, &self.claim, &reason).await
         });
-        if valid.await? { Ok(reason) } else { Err(LetGo::Fenced) }
+        if valid? { Ok(reason) } else { Err(LetGo::Fenced) }
     }
 
     async fn set(&self, position: i16, state: StepState, error: Option<&Problem>) -> Result<(), LetGo> {
-        let valid = persist(async || {
-            operations::set_step(&mut *self.store().connection().await?, &self.claim, position, state, error).await
+        let valid = persist!({
+            operations::set_step(
+                &mut *self.store().connection().await?,
+                &self.claim,
+                position,
+                state,
+                error,
+            )
+            .await
         });
-        if valid.await? { Ok(()) } else { Err(LetGo::Fenced) }
+        if valid? { Ok(()) } else { Err(LetGo::Fenced) }
     }
 
     async fn end(&self, state: OperationState, error: Option<Problem>) -> Result<OperationState, LetGo> {
@@ -261,22 +372,27 @@ impl Run {
             self.output.say(Level::Error, None, &error.to_string());
         }
         self.output.flush().await;
-        let valid = persist(async || {
+        let valid = persist!({
             let mut tx = self.store().begin().await?;
             let valid = end(&mut tx, self.definition, &self.claim, state, error.as_ref()).await?;
             tx.commit().await?;
             Ok(valid)
         });
-        if valid.await? { Ok(state) } else { Err(LetGo::Fenced) }
+        if valid? { Ok(state) } else { Err(LetGo::Fenced) }
     }
 
     async fn release(&self) -> LetGo {
         self.output.flush().await;
-        let released = persist(async || {
-            operations::release(&mut *self.store().connection().await?, &self.claim, Duration::ZERO).await
+        let released = persist!({
+            operations::release(
+                &mut *self.store().connection().await?,
+                &self.claim,
+                Duration::ZERO,
+            )
+            .await
         });
         // Should it fail, the operation is rescued like that of any lost worker.
-        let _ = released.await;
+        let _: Result<(), LetGo> = released;
         LetGo::Released
     }
 
@@ -297,7 +413,11 @@ pub(crate) async fn end(
     state: OperationState,
     error: Option<&Problem>,
 ) -> Result<bool, ocore_store::Error> {
-    let finish = Finish { id: claim.id, attempt: claim.attempt, state };
+    let finish = Finish {
+        id: claim.id,
+        attempt: claim.attempt,
+        state,
+    };
     if !operations::finish(&mut *tx, &finish, error).await? {
         return Ok(false);
     }
@@ -305,27 +425,12 @@ pub(crate) async fn end(
     Ok(true)
 }
 
-/// Writes to oCore's own database, waiting while it is away. What it refuses for good lets the operation go.
-async fn persist<T>(mut write: impl AsyncFnMut() -> Result<T, ocore_store::Error>) -> Result<T, LetGo> {
-    let mut pause = Duration::from_millis(100);
-    for _ in 0..40 {
-        match write().await {
-            Ok(value) => return Ok(value),
-            Err(error) if error.is_unavailable() => {
-                sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(5));
-            }
-            Err(error) => {
-                tracing::error!(%error, "the state of an operation could not be written");
-                return Err(LetGo::Fenced);
-            }
-        }
-    }
-    Err(LetGo::Fenced)
-}
-
 fn cancelled() -> Problem {
-    Problem::new(Code::Cancelled, "The operation was cancelled", "Start it again when it is wanted.")
+    Problem::new(
+        Code::Cancelled,
+        "The operation was cancelled",
+        "Start it again when it is wanted.",
+    )
 }
 
 fn too_long(step: &Step) -> Problem {

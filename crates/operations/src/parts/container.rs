@@ -30,7 +30,9 @@ pub(crate) async fn create(
     environment: &Environment,
     secrets: &Secrets,
 ) -> Result<(), Problem> {
-    engine.create_container(&spec(instance, settings, environment, secrets)?).await
+    engine
+        .create_container(&spec(instance, settings, environment, secrets)?)
+        .await
 }
 
 fn spec(
@@ -53,14 +55,23 @@ fn spec(
         name: names.container.clone(),
         image: settings.image.clone(),
         command: command::serve(version),
-        env: environment.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        env: environment
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
         labels: instance_labels(instance),
         network: Some(NETWORK.to_owned()),
         ports: vec![publish(http, HTTP), publish(longpolling, LONGPOLLING)],
-        volumes: vec![Mount { volume: names.volume.clone(), target: command::DATA_DIR.to_owned(), read_only: false }],
+        volumes: vec![Mount {
+            volume: names.volume.clone(),
+            target: command::DATA_DIR.to_owned(),
+            read_only: false,
+        }],
         files: vec![conf_file(&configuration(&names, version, settings, secrets))],
         memory_bytes: Some(settings.memory_limit_bytes),
-        nano_cpus: settings.cpu_limit_millis.map(|millis| u64::from(millis) * 1_000_000),
+        nano_cpus: settings
+            .cpu_limit_millis
+            .map(|millis| u64::from(millis) * 1_000_000),
         restart: Restart::UnlessStopped,
         init: true,
         stop_timeout: Some(GRACE),
@@ -105,7 +116,10 @@ pub(crate) async fn last_lines(engine: &Engine, instance: &Instance, lines: u64)
     use futures::TryStreamExt;
     let logs = engine.logs(&instance.names().container, false, Some(lines));
     let lines: Result<Vec<String>, Problem> = logs.try_collect().await;
-    lines.map_or_else(|problem| format!("(its log cannot be read: {problem})"), |lines| lines.join("\n"))
+    lines.map_or_else(
+        |problem| format!("(its log cannot be read: {problem})"),
+        |lines| lines.join("\n"),
+    )
 }
 
 /// Why it does not run, if it does not.
@@ -120,7 +134,10 @@ pub(crate) async fn check_running(engine: &Engine, instance: &Instance) -> Resul
     };
     Err(Problem::new(
         Code::OdooFailedToStart,
-        format!("The container {name} {ended}. Its last lines:\n{}", last_lines(engine, instance, 20).await),
+        format!(
+            "The container {name} {ended}. Its last lines:\n{}",
+            last_lines(engine, instance, 20).await
+        ),
         "Mend what the lines complain of (image, settings, memory limit), then retry.",
     ))
 }

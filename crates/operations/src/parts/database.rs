@@ -56,8 +56,16 @@ pub(crate) async fn create(
     );
     psql::run(engine, "postgres", &role.into()).await?;
     psql::run(engine, &name, &own(instance, secrets, template)?).await?;
-    psql::query(engine, "postgres", &format!("comment on database {quoted} is {mark};")).await?;
-    ctx.info(format!("Created the database {name} from the template {}", template.name));
+    psql::query(
+        engine,
+        "postgres",
+        &format!("comment on database {quoted} is {mark};"),
+    )
+    .await?;
+    ctx.info(format!(
+        "Created the database {name} from the template {}",
+        template.name
+    ));
     Ok(())
 }
 

@@ -55,7 +55,10 @@ pub(crate) async fn make(ctx: &Ctx, engine: &Engine, instance: &Instance) -> Res
         volumes: vec![mount(&names.volume, DATA_DIR), mount(DUMPS_VOLUME, DUMPS)],
         ..ContainerSpec::default()
     };
-    let packed = engine.run_to_end(&packer, LIMIT, None).await?.success("Packing the filestore")?;
+    let packed = engine
+        .run_to_end(&packer, LIMIT, None)
+        .await?
+        .success("Packing the filestore")?;
     let bytes = |text: &str| text.trim().parse::<i64>().unwrap_or(0);
     let now = Utc::now();
     let note = FinalDump {
@@ -71,14 +74,20 @@ pub(crate) async fn make(ctx: &Ctx, engine: &Engine, instance: &Instance) -> Res
         expires_at: now + KEPT,
     };
     dumps::upsert(&mut *ctx.store().connection().await?, &note).await?;
-    ctx.info(format!("Kept a final dump of {} bytes until {}", note.size_bytes, note.expires_at.date_naive()));
+    ctx.info(format!(
+        "Kept a final dump of {} bytes until {}",
+        note.size_bytes,
+        note.expires_at.date_naive()
+    ));
     Ok(())
 }
 
 /// Takes the dump of a deletion back that does not happen.
 pub(crate) async fn discard(ctx: &Ctx, engine: &Engine, instance: &Instance) -> Result<(), Problem> {
     let packer = format!("{}-dump", instance.names().container);
-    engine.remove_container(&packer, &operation_labels(ctx.operation(), instance.server_id)).await?;
+    engine
+        .remove_container(&packer, &operation_labels(ctx.operation(), instance.server_id))
+        .await?;
     let (dump, archive) = paths(instance);
     delete(engine, &dump, &archive).await?;
     Ok(dumps::forget(&mut *ctx.store().connection().await?, instance.id).await?)
@@ -86,9 +95,13 @@ pub(crate) async fn discard(ctx: &Ctx, engine: &Engine, instance: &Instance) -> 
 
 /// Deletes the files of a dump; that they are gone already is fine.
 pub(crate) async fn delete(engine: &Engine, dump: &str, archive: &str) -> Result<(), Problem> {
-    in_postgres(engine, &format!("rm -f {dump} {dump}.part {archive} {archive}.part"), Duration::from_secs(60))
-        .await
-        .map(drop)
+    in_postgres(
+        engine,
+        &format!("rm -f {dump} {dump}.part {archive} {archive}.part"),
+        Duration::from_secs(60),
+    )
+    .await
+    .map(drop)
 }
 
 /// The two files, in the server's PostgreSQL container. Their names hold a slug and an identifier only.
@@ -99,7 +112,18 @@ fn paths(instance: &Instance) -> (String, String) {
 
 async fn in_postgres(engine: &Engine, script: &str, timeout: Duration) -> Result<String, Problem> {
     let argv = ["sh", "-c", script].map(str::to_owned).to_vec();
-    let finished = engine.exec(CONTAINER, Exec { argv, stdin: None, user: None, timeout, lines: None }).await?;
+    let finished = engine
+        .exec(
+            CONTAINER,
+            Exec {
+                argv,
+                stdin: None,
+                user: None,
+                timeout,
+                lines: None,
+            },
+        )
+        .await?;
     if finished.status == 0 {
         return Ok(finished.stdout);
     }

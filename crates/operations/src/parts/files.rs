@@ -11,9 +11,16 @@ use super::{instance_labels, operation_labels, template::Template};
 use crate::engine::Ctx;
 
 /// Makes the volume and copies the template's filestore into it.
-pub(crate) async fn create(ctx: &Ctx, engine: &Engine, instance: &Instance, template: &Template) -> Result<(), Problem> {
+pub(crate) async fn create(
+    ctx: &Ctx,
+    engine: &Engine,
+    instance: &Instance,
+    template: &Template,
+) -> Result<(), Problem> {
     let names = instance.names();
-    engine.ensure_volume(&names.volume, &instance_labels(instance)).await?;
+    engine
+        .ensure_volume(&names.volume, &instance_labels(instance))
+        .await?;
     // Copied beside and renamed: a copy that was cut off is not taken for a whole one.
     let script = r#"set -e
 cd "$DATA_DIR" && mkdir -p filestore && rm -rf "filestore/.$DATABASE"
@@ -37,10 +44,16 @@ mv "filestore/.$DATABASE" "filestore/$DATABASE""#;
             variable("TEMPLATE", &template.name),
         ],
         labels: operation_labels(ctx.operation(), instance.server_id),
-        volumes: vec![mount(&names.volume, DATA_DIR, false), mount(&template.name, "/template", true)],
+        volumes: vec![
+            mount(&names.volume, DATA_DIR, false),
+            mount(&template.name, "/template", true),
+        ],
         ..ContainerSpec::default()
     };
-    engine.run_to_end(&spec, Duration::from_secs(240), Some(ctx.sink())).await?.success("Copying the filestore")?;
+    engine
+        .run_to_end(&spec, Duration::from_secs(240), Some(ctx.sink()))
+        .await?
+        .success("Copying the filestore")?;
     Ok(())
 }
 
@@ -48,6 +61,10 @@ mv "filestore/.$DATABASE" "filestore/$DATABASE""#;
 pub(crate) async fn remove(ctx: &Ctx, engine: &Engine, instance: &Instance) -> Result<(), Problem> {
     let names = instance.names();
     let copier = format!("{}-files", names.container);
-    engine.remove_container(&copier, &operation_labels(ctx.operation(), instance.server_id)).await?;
-    engine.remove_volume(&names.volume, &instance_labels(instance)).await
+    engine
+        .remove_container(&copier, &operation_labels(ctx.operation(), instance.server_id))
+        .await?;
+    engine
+        .remove_volume(&names.volume, &instance_labels(instance))
+        .await
 }

@@ -22,9 +22,16 @@ const ANSWER: Duration = Duration::from_secs(10);
 pub(crate) const COME_UP: Duration = Duration::from_secs(180);
 
 /// Waits until an instance serves, or says why it does not, with its last log lines.
-pub(crate) async fn wait(ctx: &Ctx, host: &dyn Host, engine: &Engine, instance: &Instance) -> Result<(), Problem> {
+pub(crate) async fn wait(
+    ctx: &Ctx,
+    host: &dyn Host,
+    engine: &Engine,
+    instance: &Instance,
+) -> Result<(), Problem> {
     let began = Instant::now();
-    let port = instance.http().ok_or_else(|| Problem::internal("the instance has no port"))?;
+    let port = instance
+        .http()
+        .ok_or_else(|| Problem::internal("the instance has no port"))?;
     let mut pause = Duration::from_millis(150);
     let page = loop {
         match page(host, port).await {
@@ -40,12 +47,19 @@ pub(crate) async fn wait(ctx: &Ctx, host: &dyn Host, engine: &Engine, instance: 
         let lines = container::last_lines(engine, instance, 20).await;
         return Err(Problem::new(
             Code::OdooFailedToStart,
-            format!("Odoo did not answer within {} s: {}. Its last lines:\n{lines}", COME_UP.as_secs(), problem.detail),
+            format!(
+                "Odoo did not answer within {} s: {}. Its last lines:\n{lines}",
+                COME_UP.as_secs(),
+                problem.detail
+            ),
             "Mend what the lines complain of, then retry.",
         ));
     }
     database(engine, instance).await?;
-    ctx.info(format!("Odoo answers after {:.1} s, and so does its database", began.elapsed().as_secs_f64()));
+    ctx.info(format!(
+        "Odoo answers after {:.1} s, and so does its database",
+        began.elapsed().as_secs_f64()
+    ));
     Ok(())
 }
 
@@ -69,9 +83,15 @@ pub(crate) async fn page(host: &dyn Host, port: u16) -> Result<(), Problem> {
         // Read to its end, so that the channel closes in good order.
         let _ = answer.into_body().collect().await;
         driver.abort();
-        if status == StatusCode::OK { Ok(()) } else { Err(fault(format!("{} answers {status}", health::WEB_PATH))) }
+        if status == StatusCode::OK {
+            Ok(())
+        } else {
+            Err(fault(format!("{} answers {status}", health::WEB_PATH)))
+        }
     };
-    timeout(ANSWER, asked).await.unwrap_or_else(|_| Err(fault(format!("no answer within {} s", ANSWER.as_secs()))))
+    timeout(ANSWER, asked)
+        .await
+        .unwrap_or_else(|_| Err(fault(format!("no answer within {} s", ANSWER.as_secs()))))
 }
 
 /// Asks the instance's own database.

@@ -8,14 +8,24 @@ use crate::engine::Ctx;
 /// Gets the image of the instance's settings.
 pub(crate) async fn get_image(ctx: &Ctx) -> Result<(), Problem> {
     let instance = ctx.instance().await?;
-    ctx.engine().await?.ensure_image(&instance.settings.image, &ctx.sink()).await
+    ctx.engine()
+        .await?
+        .ensure_image(&instance.settings.image, &ctx.sink())
+        .await
 }
 
 /// Makes the container as the row says.
 pub(crate) async fn create_container(ctx: &Ctx) -> Result<(), Problem> {
     let instance = ctx.instance().await?;
     let secrets = ctx.secrets(&instance).await?;
-    container::create(&ctx.engine().await?, &instance, &instance.settings, &secrets.environment, &secrets).await
+    container::create(
+        &ctx.engine().await?,
+        &instance,
+        &instance.settings,
+        &secrets.environment,
+        &secrets,
+    )
+    .await
 }
 
 /// Starts the container, made anew where somebody took it away.

@@ -20,7 +20,10 @@ pub(crate) const NETWORK: &str = "ocore";
 
 /// What marks a thing as an instance's.
 pub(crate) fn instance_labels(instance: &Instance) -> Labels {
-    labels([(label::INSTANCE, instance.id.to_string()), (label::SERVER, instance.server_id.to_string())])
+    labels([
+        (label::INSTANCE, instance.id.to_string()),
+        (label::SERVER, instance.server_id.to_string()),
+    ])
 }
 
 /// What marks a thing as shared by all instances of a server.
@@ -30,10 +33,17 @@ pub(crate) fn server_labels(server: ServerId) -> Labels {
 
 /// What marks a container that lives for one step.
 pub(crate) fn operation_labels(operation: OperationId, server: ServerId) -> Labels {
-    labels([(label::OPERATION, operation.to_string()), (label::SERVER, server.to_string())])
+    labels([
+        (label::OPERATION, operation.to_string()),
+        (label::SERVER, server.to_string()),
+    ])
 }
 
 fn labels<const N: usize>(pairs: [(&str, String); N]) -> Labels {
     let managed = (label::MANAGED.to_owned(), "true".to_owned());
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).chain([managed]).collect()
+    pairs
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .chain([managed])
+        .collect()
 }

@@ -22,7 +22,10 @@ pub(crate) async fn reserve(ctx: &Ctx, wanted: (Option<u16>, Option<u16>)) -> Re
     let listening = listening(&*host).await?;
     let mut tx = ctx.store().begin().await?;
     servers::lock(&mut tx, instance.server_id).await?;
-    let reserved: HashSet<u16> = ports::on_server(&mut tx, instance.server_id).await?.into_iter().collect();
+    let reserved: HashSet<u16> = ports::on_server(&mut tx, instance.server_id)
+        .await?
+        .into_iter()
+        .collect();
     let mut free = RANGE.filter(|port| !reserved.contains(port) && !listening.contains(port));
     let mut pick = |wanted: Option<u16>| match wanted {
         Some(port) if reserved.contains(&port) => Err(taken(port, "another instance")),
@@ -31,7 +34,11 @@ pub(crate) async fn reserve(ctx: &Ctx, wanted: (Option<u16>, Option<u16>)) -> Re
         None => free.next().ok_or_else(|| {
             Problem::new(
                 Code::PortsExhausted,
-                format!("No port between {} and {} is free on the server", RANGE.start, RANGE.end - 1),
+                format!(
+                    "No port between {} and {} is free on the server",
+                    RANGE.start,
+                    RANGE.end - 1
+                ),
                 "Remove instances there, or choose another server.",
             )
         }),
@@ -44,7 +51,9 @@ pub(crate) async fn reserve(ctx: &Ctx, wanted: (Option<u16>, Option<u16>)) -> Re
     }
     instances::set_ports(&mut tx, instance.id, Some((http, longpolling))).await?;
     tx.commit().await.map_err(ocore_store::Error::from)?;
-    ctx.info(format!("Reserved the ports {http} (HTTP) and {longpolling} (websocket) on 127.0.0.1"));
+    ctx.info(format!(
+        "Reserved the ports {http} (HTTP) and {longpolling} (websocket) on 127.0.0.1"
+    ));
     Ok(())
 }
 
@@ -69,7 +78,9 @@ fn taken(port: u16, by: &str) -> Problem {
 /// The TCP ports on which anything listens, from the kernel's own table.
 async fn listening(host: &dyn Host) -> Result<HashSet<u16>, Problem> {
     let script = Script::new("cat /proc/net/tcp /proc/net/tcp6 2>/dev/null || true");
-    Ok(parse_listening(&host.run(script).await?.success("Reading the ports in use")?))
+    Ok(parse_listening(
+        &host.run(script).await?.success("Reading the ports in use")?,
+    ))
 }
 
 /// Lines of `/proc/net/tcp`: `sl local_address rem_address st …`, the port in hexadecimal, state 0A for listening.

@@ -24,8 +24,16 @@ pub(crate) const DUMPS_VOLUME: &str = "ocore-dumps";
 const DATA_VOLUME: &str = "ocore-postgres-data";
 
 /// Makes and starts it, and waits until it answers.
-pub(crate) async fn ensure(ctx: &Ctx, engine: &Engine, server: &Server, password: SecretString) -> Result<(), Problem> {
-    let facts = server.facts.as_ref().ok_or_else(|| Problem::internal("the server was not looked at yet"))?;
+pub(crate) async fn ensure(
+    ctx: &Ctx,
+    engine: &Engine,
+    server: &Server,
+    password: SecretString,
+) -> Result<(), Problem> {
+    let facts = server
+        .facts
+        .as_ref()
+        .ok_or_else(|| Problem::internal("the server was not looked at yet"))?;
     let labels = server_labels(server.id);
     engine.ensure_image(IMAGE, &ctx.sink()).await?;
     engine.ensure_network(NETWORK, &labels).await?;
@@ -76,13 +84,19 @@ fn spec(facts: &ServerFacts, labels: Labels, password: SecretString) -> Containe
         name: CONTAINER.to_owned(),
         image: IMAGE.to_owned(),
         command: std::iter::once("postgres".to_owned())
-            .chain(ocore_odoo::postgres::arguments(facts.ram_total_bytes, facts.cpu_cores))
+            .chain(ocore_odoo::postgres::arguments(
+                facts.ram_total_bytes,
+                facts.cpu_cores,
+            ))
             .collect(),
         env: vec![("POSTGRES_PASSWORD".to_owned(), password)],
         labels,
         network: Some(NETWORK.to_owned()),
         aliases: vec![CONTAINER.to_owned()],
-        volumes: vec![mount(DATA_VOLUME, "/var/lib/postgresql/data"), mount(DUMPS_VOLUME, DUMPS)],
+        volumes: vec![
+            mount(DATA_VOLUME, "/var/lib/postgresql/data"),
+            mount(DUMPS_VOLUME, DUMPS),
+        ],
         // Parallel queries and sorts share memory by this file system; Docker's default is 64 MiB.
         shm_bytes: Some(1 << 30),
         restart: Restart::UnlessStopped,

@@ -15,7 +15,13 @@ pub(crate) async fn run(engine: &Engine, database: &str, sql: &SecretString) -> 
     if finished.status == 0 {
         return Ok(finished.stdout.trim_end().to_owned());
     }
-    let error = finished.stderr.lines().filter(|line| !line.trim().is_empty()).take(4).collect::<Vec<_>>().join(" ");
+    let error = finished
+        .stderr
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .take(4)
+        .collect::<Vec<_>>()
+        .join(" ");
     Err(Problem::new(
         Code::DatabaseFailed,
         format!("The server's PostgreSQL refused a statement in `{database}`: {error}"),
@@ -29,7 +35,19 @@ pub(crate) async fn query(engine: &Engine, database: &str, sql: &str) -> Result<
 }
 
 async fn execute(engine: &Engine, database: &str, sql: &SecretString) -> Result<Finished, Problem> {
-    let argv = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database];
+    let argv = [
+        "psql",
+        "-X",
+        "-q",
+        "-A",
+        "-t",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-U",
+        "postgres",
+        "-d",
+        database,
+    ];
     let exec = Exec {
         argv: argv.map(str::to_owned).to_vec(),
         stdin: Some(SecretSlice::from(sql.expose_secret().as_bytes().to_vec())),

@@ -34,7 +34,9 @@ pub(crate) struct Template {
 pub(crate) async fn template(engine: &Engine, instance: &Instance) -> Result<Template, Problem> {
     let version: Version = instance.odoo_version.parse().map_err(Problem::internal)?;
     let image = engine.image_id(&instance.settings.image).await?;
-    Ok(Template { name: ocore_odoo::template::name(version, &image, MODULES) })
+    Ok(Template {
+        name: ocore_odoo::template::name(version, &image, MODULES),
+    })
 }
 
 /// Makes the template where it is not there yet. Of two creations that need the same one, the second waits.
@@ -60,7 +62,13 @@ pub(crate) async fn prepare(ctx: &Ctx, engine: &Engine, instance: &Instance) -> 
 async fn take_turn(ctx: &Ctx, instance: &Instance, template: &Template) -> Result<bool, Problem> {
     let mut conn = ctx.store().connection().await?;
     let length = INITIALISE + Duration::from_secs(60);
-    Ok(leases::take(&mut conn, &turn(instance, template), ctx.operation().uuid(), length).await?)
+    Ok(leases::take(
+        &mut conn,
+        &turn(instance, template),
+        ctx.operation().uuid(),
+        length,
+    )
+    .await?)
 }
 
 async fn give_turn(ctx: &Ctx, instance: &Instance, template: &Template) -> Result<(), Problem> {
@@ -73,11 +81,17 @@ fn turn(instance: &Instance, template: &Template) -> String {
 }
 
 async fn make(ctx: &Ctx, engine: &Engine, instance: &Instance, template: &Template) -> Result<(), Problem> {
-    ctx.info(format!("Initialising the template {}; this is done once for each image", template.name));
+    ctx.info(format!(
+        "Initialising the template {}; this is done once for each image",
+        template.name
+    ));
     clear(ctx, engine, instance, template).await?;
     let password = SecretString::from(random_password());
     ctx.keep(&password);
-    let (role, owner) = (identifier(&template.name), literal(&format!("sh.ocore.server={}", instance.server_id)));
+    let (role, owner) = (
+        identifier(&template.name),
+        literal(&format!("sh.ocore.server={}", instance.server_id)),
+    );
     let create = format!(
         "create role {role} login nosuperuser nocreatedb nocreaterole password {};
          comment on role {role} is {owner};
@@ -86,9 +100,15 @@ async fn make(ctx: &Ctx, engine: &Engine, instance: &Instance, template: &Templa
     );
     psql::run(engine, "postgres", &create.into()).await?;
     // Odoo searches with these; only a superuser may make some of them.
-    psql::query(engine, &template.name, "create extension if not exists pg_trgm; create extension if not exists unaccent;")
+    psql::query(
+        engine,
+        &template.name,
+        "create extension if not exists pg_trgm; create extension if not exists unaccent;",
+    )
+    .await?;
+    engine
+        .ensure_volume(&template.name, &server_labels(instance.server_id))
         .await?;
-    engine.ensure_volume(&template.name, &server_labels(instance.server_id)).await?;
     initialise(ctx, engine, instance, template, &password).await?;
     // The database goes to the superuser, so that handing over the role's objects in a copy leaves this one alone.
     let seal = format!(
@@ -110,7 +130,11 @@ async fn initialise(
     password: &SecretString,
 ) -> Result<(), Problem> {
     let version: Version = instance.odoo_version.parse().map_err(Problem::internal)?;
-    let settings = Settings { workers: 0, max_cron_threads: 0, ..instance.settings.0.clone() };
+    let settings = Settings {
+        workers: 0,
+        max_cron_threads: 0,
+        ..instance.settings.0.clone()
+    };
     let conf = conf::render(&Conf {
         database: &template.name,
         database_host: postgres::CONTAINER,
@@ -129,7 +153,11 @@ async fn initialise(
         command: command::initialise(version, &template.name, MODULES),
         labels: operation_labels(ctx.operation(), instance.server_id),
         network: Some(NETWORK.to_owned()),
-        volumes: vec![Mount { volume: template.name.clone(), target: command::DATA_DIR.to_owned(), read_only: false }],
+        volumes: vec![Mount {
+            volume: template.name.clone(),
+            target: command::DATA_DIR.to_owned(),
+            read_only: false,
+        }],
         files: vec![conf_file(&conf)],
         init: true,
         ..ContainerSpec::default()
@@ -143,7 +171,10 @@ async fn initialise(
     let last = lines[lines.len().saturating_sub(15)..].join("\n");
     Err(Problem::new(
         Code::OdooFailedToStart,
-        format!("Odoo could not initialise a database with the image {} (exit status {}):\n{last}", settings.image, finished.status),
+        format!(
+            "Odoo could not initialise a database with the image {} (exit status {}):\n{last}",
+            settings.image, finished.status
+        ),
         "Check that the image is an Odoo of the version chosen, then retry.",
     ))
 }
@@ -165,11 +196,18 @@ pub(crate) async fn abandon(ctx: &Ctx, engine: &Engine, instance: &Instance) -> 
 }
 
 async fn clear(ctx: &Ctx, engine: &Engine, instance: &Instance, template: &Template) -> Result<(), Problem> {
-    engine.remove_container(&builder_name(ctx), &operation_labels(ctx.operation(), instance.server_id)).await?;
+    engine
+        .remove_container(
+            &builder_name(ctx),
+            &operation_labels(ctx.operation(), instance.server_id),
+        )
+        .await?;
     let name = identifier(&template.name);
     let drop = format!("drop database if exists {name} with (force);\ndrop role if exists {name};");
     psql::query(engine, "postgres", &drop).await?;
-    engine.remove_volume(&template.name, &server_labels(instance.server_id)).await
+    engine
+        .remove_volume(&template.name, &server_labels(instance.server_id))
+        .await
 }
 
 async fn is_ready(engine: &Engine, name: &str) -> Result<bool, Problem> {
