@@ -1,0 +1,78 @@
+//! `GET /api/activity`: what happened to servers and instances without anybody's asking.
+
+use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
+use ocore_store::activity;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use crate::{
+    Api,
+    auth::Bearer,
+    body::Query,
+    page::{self, List},
+    problem::Answer,
+};
+
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::default().routes(routes!(list))
+}
+
+/// One thing that happened.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Activity {
+    /// Later ones are greater.
+    id: i64,
+    at: DateTime<Utc>,
+    /// `server` or `instance`.
+    subject_kind: String,
+    subject_id: Uuid,
+    /// For example `server.rebooted`.
+    kind: String,
+    /// The same in words.
+    message: String,
+}
+
+impl From<activity::Activity> for Activity {
+    fn from(row: activity::Activity) -> Self {
+        Self {
+            id: row.id,
+            at: row.at,
+            subject_kind: row.subject_kind,
+            subject_id: row.subject_id,
+            kind: row.kind,
+            message: row.message,
+        }
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// How many at most, 1 to 200.
+    limit: Option<i64>,
+    /// Where the page before ended.
+    cursor: Option<String>,
+    /// To this server or instance only.
+    subject_id: Option<Uuid>,
+}
+
+/// What happened, newest first
+#[utoipa::path(
+    get, path = "/api/activity", tag = "activity", params(Wanted),
+    responses((status = 200, body = List<Activity>))
+)]
+async fn list(
+    State(api): State<Api>,
+    bearer: Bearer,
+    Query(query): Query<Wanted>,
+) -> Answer<Json<List<Activity>>> {
+    let page = page::wanted::<i64>(query.limit, query.cursor)?;
+    let mut conn = api.store.connection().await?;
+    let rows = activity::list(&mut conn, bearer.organization, query.subject_id, &page).await?;
+    Ok(Json(rows.map(Activity::from).into()))
+}

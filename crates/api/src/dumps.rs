@@ -1,0 +1,82 @@
+//! `GET /api/final-dumps`: what is kept of deleted instances, until it expires.
+
+use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
+use ocore_domain::{InstanceId, ServerId};
+use ocore_store::dumps;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use crate::{
+    Api,
+    auth::Bearer,
+    body::Query,
+    page::{self, List},
+    problem::Answer,
+};
+
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::default().routes(routes!(list))
+}
+
+/// What is kept of a deleted instance.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct FinalDump {
+    id: Uuid,
+    instance_id: InstanceId,
+    instance_name: String,
+    server_id: ServerId,
+    /// Of the database (`pg_dump --format=custom`), in the server's PostgreSQL container.
+    database_path: String,
+    /// Of the filestore (`tar.gz`), beside it.
+    filestore_path: String,
+    /// Of both together.
+    size_bytes: i64,
+    created_at: DateTime<Utc>,
+    /// When it is removed.
+    expires_at: DateTime<Utc>,
+}
+
+impl From<dumps::FinalDump> for FinalDump {
+    fn from(row: dumps::FinalDump) -> Self {
+        Self {
+            id: row.id,
+            instance_id: row.instance_id,
+            instance_name: row.instance_name,
+            server_id: row.server_id,
+            database_path: row.database_path,
+            filestore_path: row.filestore_path,
+            size_bytes: row.size_bytes,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+        }
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// How many at most, 1 to 200.
+    limit: Option<i64>,
+    /// Where the page before ended.
+    cursor: Option<String>,
+}
+
+/// What is kept of deleted instances, newest first
+#[utoipa::path(
+    get, path = "/api/final-dumps", tag = "instances", params(Wanted),
+    responses((status = 200, body = List<FinalDump>))
+)]
+async fn list(
+    State(api): State<Api>,
+    bearer: Bearer,
+    Query(query): Query<Wanted>,
+) -> Answer<Json<List<FinalDump>>> {
+    let page = page::wanted::<Uuid>(query.limit, query.cursor)?;
+    let rows = dumps::list(&mut *api.store.connection().await?, bearer.organization, &page).await?;
+    Ok(Json(rows.map(FinalDump::from).into()))
+}

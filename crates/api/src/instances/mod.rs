@@ -1,0 +1,208 @@
+//! Instances: one Odoo each.
+
+mod control;
+mod create;
+mod delete;
+mod environment;
+mod logs;
+mod read;
+mod settings;
+mod update;
+
+use std::collections::BTreeMap;
+
+use axum::{Json, http::StatusCode};
+use chrono::{DateTime, Utc};
+use ocore_domain::{
+    Code, InstanceId, OperationId, OrganizationId, Problem, ServerId, Slug,
+    instance::{Edition, EnvironmentType, Health, InstanceStatus, Settings},
+};
+use ocore_store::{PgConnection, instances as rows, views};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    Api,
+    auth::Bearer,
+    operations::{self, Operation},
+    problem::{Answer, Failure},
+};
+
+/// Odoo's own ports, inside the container.
+const HTTP_PORT: u16 = 8069;
+const LONGPOLLING_PORT: u16 = 8072;
+/// The login of the first administrator.
+const ADMIN: &str = "admin";
+
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .routes(routes!(read::list))
+        .routes(routes!(create::create))
+        .routes(routes!(read::show))
+        .routes(routes!(update::update))
+        .routes(routes!(delete::delete))
+        .routes(routes!(control::control))
+        .routes(routes!(logs::logs))
+}
+
+/// An instance.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Instance {
+    id: InstanceId,
+    name: String,
+    slug: Slug,
+    server_id: ServerId,
+    server_name: String,
+    odoo_version: String,
+    odoo_edition: Edition,
+    environment_type: EnvironmentType,
+    status: InstanceStatus,
+    /// Why it is in this status, when there is something to say.
+    status_message: Option<String>,
+    #[serde(flatten)]
+    settings: Settings,
+    /// The names of its environment variables; null stands for a value, which is never answered.
+    #[schema(value_type = std::collections::HashMap<String, Option<String>>)]
+    env_vars: BTreeMap<String, ()>,
+    /// In the container.
+    http_port: u16,
+    /// On the server's loopback, once reserved.
+    http_port_host: Option<u16>,
+    /// In the container.
+    longpolling_port: u16,
+    /// On the server's loopback, once reserved.
+    longpolling_port_host: Option<u16>,
+    database_name: String,
+    container_name: String,
+    admin_login: &'static str,
+    /// Where it is reached from the machine that oCore runs on, if it runs there too.
+    url: Option<String>,
+    health: Health,
+    /// Why it is not healthy.
+    health_detail: Option<String>,
+    /// As Docker names it.
+    container_state: Option<String>,
+    /// Whether its page answered.
+    http_ok: Option<bool>,
+    /// Whether its own database answered.
+    database_ok: Option<bool>,
+    /// How often Docker restarted it.
+    restart_count: i64,
+    /// When health and container were looked at.
+    observed_at: Option<DateTime<Utc>>,
+    /// When it was seen healthy last.
+    last_seen_at: Option<DateTime<Utc>>,
+    last_restart_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl Instance {
+    fn new(row: rows::Instance, is_local: bool) -> Self {
+        let (names, http, longpolling) = (row.names(), row.http(), row.longpolling());
+        Self {
+            id: row.id,
+            name: row.name,
+            slug: row.slug,
+            server_id: row.server_id,
+            server_name: row.server_name,
+            odoo_version: row.odoo_version,
+            odoo_edition: row.odoo_edition,
+            environment_type: row.environment_type,
+            status: row.status,
+            status_message: row.status_message,
+            settings: row.settings.0,
+            env_vars: row.env_names.into_iter().map(|name| (name, ())).collect(),
+            http_port: HTTP_PORT,
+            http_port_host: http,
+            longpolling_port: LONGPOLLING_PORT,
+            longpolling_port_host: longpolling,
+            database_name: names.database,
+            container_name: names.container,
+            admin_login: ADMIN,
+            url: http
+                .filter(|_| is_local)
+                .map(|port| format!("http://127.0.0.1:{port}")),
+            health: row.health,
+            health_detail: row.health_detail,
+            container_state: row.container_state,
+            http_ok: row.http_ok,
+            database_ok: row.database_ok,
+            restart_count: row.restart_count,
+            observed_at: row.observed_at,
+            last_seen_at: row.last_seen_at,
+            last_restart_at: row.last_restart_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// An instance, and the operation that was begun on it.
+#[derive(Serialize, ToSchema)]
+struct InstanceAccepted {
+    instance: Instance,
+    operation: Operation,
+}
+
+type Accepted = (StatusCode, Json<InstanceAccepted>);
+
+/// The answer to a request that began an operation on an instance.
+async fn accepted(api: &Api, instance: InstanceId, operation: OperationId) -> Answer<Accepted> {
+    let mut conn = api.store.connection().await?;
+    let instance = view_of(&mut conn, instance).await?;
+    let operation = operations::view_of(&mut conn, operation).await?;
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(InstanceAccepted { instance, operation }),
+    ))
+}
+
+/// The instance of this slug, name or id, if it is the bearer's.
+async fn find(conn: &mut PgConnection, bearer: &Bearer, id_or_slug: &str) -> Answer<rows::Instance> {
+    let found = rows::find(conn, bearer.organization, id_or_slug).await?;
+    found.ok_or_else(|| Failure::not_found("instance", id_or_slug))
+}
+
+async fn view_of(conn: &mut PgConnection, id: InstanceId) -> Answer<Instance> {
+    let row = rows::get(conn, id)
+        .await?
+        .ok_or_else(|| Failure::not_found("instance", &id.to_string()))?;
+    let organization = row.organization_id;
+    let mut views = views(conn, organization, vec![row]).await?;
+    views
+        .pop()
+        .ok_or_else(|| Failure::not_found("instance", &id.to_string()))
+}
+
+/// Instances as they are answered: one query more, however many they are.
+async fn views(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    rows: Vec<rows::Instance>,
+) -> Answer<Vec<Instance>> {
+    let local = views::local_servers(conn, organization).await?;
+    let view = |row: rows::Instance| {
+        let is_local = local.contains(&row.server_id);
+        Instance::new(row, is_local)
+    };
+    Ok(rows.into_iter().map(view).collect())
+}
+
+/// What the database says when a name is taken, in words.
+fn taken(error: ocore_store::Error, name: &str, slug: &Slug) -> Failure {
+    let (detail, mend) = match error.constraint() {
+        Some("instances_name") => (
+            format!("There is an instance named `{name}` already"),
+            "Choose another name.",
+        ),
+        Some("instances_slug") => (
+            format!("There is an instance with the slug `{slug}` already"),
+            "Choose another name, or give another `slug`.",
+        ),
+        _ => return error.into(),
+    };
+    Problem::new(Code::NameTaken, detail, mend).into()
+}

@@ -1,0 +1,95 @@
+//! `GET /api/instances` and `GET /api/instances/{id}`.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use ocore_domain::instance::InstanceStatus;
+use ocore_store::{
+    Page,
+    instances::{self as rows, Filter},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{Instance, find, views};
+use crate::{
+    Api,
+    auth::Bearer,
+    body::Query,
+    page::{self, List},
+    problem::{Answer, Failure},
+    servers,
+};
+
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// How many at most, 1 to 200.
+    limit: Option<i64>,
+    /// Where the page before ended.
+    cursor: Option<String>,
+    /// A part of name or slug.
+    search: Option<String>,
+    /// Only on this server, by id or name.
+    server_id: Option<String>,
+    /// Only in this status.
+    status: Option<InstanceStatus>,
+}
+
+/// Instances by name
+#[utoipa::path(
+    get, path = "/api/instances", tag = "instances", params(Wanted),
+    responses((status = 200, body = List<Instance>))
+)]
+pub(super) async fn list(
+    State(api): State<Api>,
+    bearer: Bearer,
+    Query(query): Query<Wanted>,
+) -> Answer<Json<List<Instance>>> {
+    let page = page::wanted::<String>(query.limit, query.cursor)?;
+    let mut conn = api.store.connection().await?;
+    let server = match query.server_id {
+        Some(server) => Some(servers::find(&mut conn, &bearer, &server).await?.id),
+        None => None,
+    };
+    let filter = Filter {
+        search: query.search,
+        server,
+        status: query.status,
+    };
+    let Page {
+        data,
+        next_cursor,
+        has_more,
+    } = rows::list(&mut conn, bearer.organization, &filter, &page).await?;
+    let data = views(&mut conn, bearer.organization, data).await?;
+    Ok(Json(
+        Page {
+            data,
+            next_cursor,
+            has_more,
+        }
+        .into(),
+    ))
+}
+
+/// One instance, by id, slug or name
+#[utoipa::path(
+    get, path = "/api/instances/{id}", tag = "instances",
+    params(("id" = String, Path, description = "Id, slug or name")),
+    responses((status = 200, body = Instance))
+)]
+pub(super) async fn show(
+    State(api): State<Api>,
+    bearer: Bearer,
+    Path(id): Path<String>,
+) -> Answer<Json<Instance>> {
+    let mut conn = api.store.connection().await?;
+    let instance = find(&mut conn, &bearer, &id).await?;
+    let mut views = views(&mut conn, bearer.organization, vec![instance]).await?;
+    Ok(Json(
+        views.pop().ok_or_else(|| Failure::not_found("instance", &id))?,
+    ))
+}

@@ -1,0 +1,131 @@
+//! `PUT /api/instances/{id}`: another name, other settings, other environment variables.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+};
+use ocore_domain::instance::Settings;
+use ocore_operations::instance_update;
+use ocore_store::{
+    PgConnection, Sealer,
+    instances::{self as rows, Environment},
+    servers,
+};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    Instance, environment, find,
+    settings::{changes, given},
+    taken, view_of,
+};
+use crate::{
+    Api,
+    auth::Bearer,
+    body::Json,
+    checks::Checks,
+    operations::{self, Operation},
+    problem::Answer,
+};
+
+/// What is to change; what is not given stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct UpdateInstance {
+    #[schema(min_length = 1, max_length = 100)]
+    name: Option<String>,
+    image: Option<String>,
+    workers: Option<u32>,
+    max_cron_threads: Option<u32>,
+    /// Follows the workers until it is given.
+    memory_limit_bytes: Option<u64>,
+    /// In thousandths of a core; null: all of them.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>)]
+    cpu_limit_millis: Option<Option<u32>>,
+    limit_memory_soft: Option<u64>,
+    limit_memory_hard: Option<u64>,
+    limit_time_cpu: Option<u32>,
+    limit_time_real: Option<u32>,
+    log_level: Option<String>,
+    /// All environment variables: null keeps a value, one that is left out is removed.
+    #[schema(value_type = Option<std::collections::HashMap<String, Option<String>>>, write_only)]
+    env_vars: Option<BTreeMap<String, Option<SecretString>>>,
+}
+
+/// An instance, and the operation that changes it, if one is needed.
+#[derive(Serialize, ToSchema)]
+pub(super) struct InstanceUpdated {
+    instance: Instance,
+    operation: Option<Operation>,
+}
+
+/// Change an instance
+///
+/// Other settings need another container: an operation makes it, and goes back to the old one should it not serve.
+#[utoipa::path(
+    put, path = "/api/instances/{id}", tag = "instances", request_body = UpdateInstance,
+    params(("id" = String, Path, description = "Id, slug or name")),
+    responses((status = 202, body = InstanceUpdated))
+)]
+pub(super) async fn update(
+    State(api): State<Api>,
+    bearer: Bearer,
+    Path(id): Path<String>,
+    Json(body): Json<UpdateInstance>,
+) -> Answer<(StatusCode, axum::Json<InstanceUpdated>)> {
+    let mut tx = api.store.begin().await?;
+    let instance = find(&mut tx, &bearer, &id).await?;
+    servers::lock(&mut tx, instance.server_id).await?;
+    let operation = match body.apply(&mut tx, api.store.sealer(), &instance).await? {
+        None => {
+            operations::commit(tx).await?;
+            None
+        }
+        Some((settings, variables)) => {
+            let sealer = api.store.sealer();
+            let requested = instance_update::request(&mut tx, sealer, &instance, &settings, &variables).await;
+            Some(operations::begin(&api, tx, instance.id.uuid(), requested).await?)
+        }
+    };
+    let mut conn = api.store.connection().await?;
+    let instance = view_of(&mut conn, instance.id).await?;
+    let operation = match operation {
+        Some(id) => Some(operations::view_of(&mut conn, id).await?),
+        None => None,
+    };
+    Ok((
+        StatusCode::ACCEPTED,
+        axum::Json(InstanceUpdated { instance, operation }),
+    ))
+}
+
+impl UpdateInstance {
+    /// Gives the instance its other name, and answers the settings and variables for which it needs another container.
+    async fn apply(
+        mut self,
+        tx: &mut PgConnection,
+        sealer: &Sealer,
+        instance: &rows::Instance,
+    ) -> Answer<Option<(Settings, Environment)>> {
+        let settings = changes!(self).over(&instance.settings)?;
+        let before = rows::secrets(tx, sealer, instance).await?.environment;
+        let variables = match self.env_vars {
+            Some(wanted) => environment::changed(wanted, &before)?,
+            None => before.clone(),
+        };
+        if let Some(name) = self.name.filter(|name| *name != instance.name) {
+            let mut checks = Checks::default();
+            checks.name(&name);
+            checks.done()?;
+            rows::rename(tx, instance.id, &name)
+                .await
+                .map_err(|error| taken(error, &name, &instance.slug))?;
+        }
+        let same = settings == instance.settings.0 && environment::same(&variables, &before);
+        Ok((!same).then_some((settings, variables)))
+    }
+}

@@ -1,0 +1,76 @@
+//! `GET /api/openapi.json`: the API, described by the handlers themselves.
+
+use axum::Json;
+use utoipa::openapi::{
+    Components, Content, InfoBuilder, OpenApi, Ref, RefOr, ResponseBuilder,
+    security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{Api, problem};
+
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::default().routes(routes!(describe))
+}
+
+/// This description
+#[utoipa::path(
+    get, path = "/api/openapi.json", tag = "health", security(()),
+    responses((status = 200, body = Object, description = "OpenAPI 3.1"))
+)]
+async fn describe() -> Json<OpenApi> {
+    Json(openapi())
+}
+
+/// The description of the whole API.
+pub fn openapi() -> OpenApi {
+    let (_, mut described) = crate::public().merge(crate::signed()).split_for_parts();
+    let info = InfoBuilder::new()
+        .title("oCore")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "The control plane's API. Lists come in pages, newest first, servers and instances by name. Whatever takes \
+             long is an operation: the answer is 202 and names it. Errors are RFC 9457 problem details.",
+        ));
+    described.info = info.build();
+    described.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+    let components = described.components.get_or_insert_with(Components::new);
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("`ocore_…`"))
+        .build();
+    components.add_security_scheme("token", SecurityScheme::Http(token));
+    problem_answers(&mut described);
+    described
+}
+
+/// Every operation can fail, and every failure looks alike.
+fn problem_answers(described: &mut OpenApi) {
+    use utoipa::{PartialSchema, ToSchema};
+    let mut schemas = vec![(
+        problem::ProblemDetails::name().into_owned(),
+        problem::ProblemDetails::schema(),
+    )];
+    problem::ProblemDetails::schemas(&mut schemas);
+    if let Some(components) = &mut described.components {
+        components.schemas.extend(schemas);
+    }
+    let content = Content::new(Some(RefOr::Ref(Ref::from_schema_name(
+        problem::ProblemDetails::name(),
+    ))));
+    let answer = ResponseBuilder::new()
+        .description("What is wrong")
+        .content("application/problem+json", content)
+        .build();
+    for item in described.paths.paths.values_mut() {
+        for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.delete]
+            .into_iter()
+            .flatten()
+        {
+            operation
+                .responses
+                .responses
+                .insert("default".to_owned(), RefOr::T(answer.clone()));
+        }
+    }
+}

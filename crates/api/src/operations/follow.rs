@@ -1,0 +1,79 @@
+//! `GET /api/operations/{id}/logs`: what an operation says, as it says it (server-sent events).
+
+use axum::{
+    extract::{Path, State},
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::find;
+use crate::{
+    Api,
+    auth::Bearer,
+    body::Query,
+    problem::{Answer, Failure},
+    stream,
+};
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// The number of the last line that is known; the header `Last-Event-ID` goes before it.
+    after: Option<i64>,
+}
+
+/// What an operation says
+///
+/// Events: `line` (id: its number; data: the line), `operation` (the operation, at first and at every change), and
+/// `end` (the operation, when nothing more will happen; the stream ends). `Last-Event-ID` goes on where it ended.
+#[utoipa::path(
+    get, path = "/api/operations/{id}/logs", tag = "operations",
+    params(("id" = Uuid, Path), ("Last-Event-ID" = Option<i64>, Header), Wanted),
+    responses((status = 200, content_type = "text/event-stream", body = ocore_domain::operation::Event))
+)]
+pub(super) async fn logs(
+    State(api): State<Api>,
+    bearer: Bearer,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Query(query): Query<Wanted>,
+) -> Answer<Response> {
+    let after = last_event(&headers)?.or(query.after).unwrap_or(0);
+    // Listen first: what happens while the rows are read is not missed.
+    let changes = api.notifications.operations();
+    let operation = find(&mut *api.store.connection().await?, &bearer, &id).await?;
+    Ok(stream::operation(api, operation.id, after, changes).into_response())
+}
+
+/// What an operation of a kind says
+#[utoipa::path(
+    get, path = "/api/operations/{kind}/{id}/logs", tag = "operations",
+    params(("kind" = String, Path), ("id" = Uuid, Path), ("Last-Event-ID" = Option<i64>, Header), Wanted),
+    responses((status = 200, content_type = "text/event-stream", body = ocore_domain::operation::Event))
+)]
+pub(super) async fn logs_by_kind(
+    State(api): State<Api>,
+    bearer: Bearer,
+    Path((kind, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    query: Query<Wanted>,
+) -> Answer<Response> {
+    let operation = find(&mut *api.store.connection().await?, &bearer, &id).await?;
+    if operation.kind != kind {
+        return Err(Failure::not_found("operation", &id));
+    }
+    logs(State(api), bearer, Path(id), headers, query).await
+}
+
+fn last_event(headers: &HeaderMap) -> Answer<Option<i64>> {
+    let Some(value) = headers.get("last-event-id") else {
+        return Ok(None);
+    };
+    let number = value.to_str().ok().and_then(|text| text.parse().ok());
+    number
+        .map(Some)
+        .ok_or_else(|| Failure::field("Last-Event-ID", "must be the number of a line"))
+}

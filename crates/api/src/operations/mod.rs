@@ -1,0 +1,191 @@
+//! Operations: long actions made of named steps, and the record of them.
+
+mod act;
+mod follow;
+mod read;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use ocore_domain::{
+    Code, OperationId, Problem, ServerId,
+    operation::{OperationState, StepState},
+};
+use ocore_store::{PgConnection, Tx, operations as rows, views};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use crate::{
+    Api,
+    auth::Bearer,
+    problem::{Answer, Failure},
+};
+
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .routes(routes!(read::list))
+        .routes(routes!(read::show))
+        .routes(routes!(read::steps))
+        .routes(routes!(read::steps_by_kind))
+        .routes(routes!(follow::logs))
+        .routes(routes!(follow::logs_by_kind))
+        .routes(routes!(act::cancel))
+        .routes(routes!(act::retry))
+}
+
+/// An operation.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Operation {
+    id: OperationId,
+    /// For example `instance_create`.
+    kind: String,
+    state: OperationState,
+    /// `server` or `instance`.
+    subject_kind: Option<String>,
+    subject_id: Option<Uuid>,
+    subject_name: Option<String>,
+    server_id: Option<ServerId>,
+    /// Why it did not reach its end.
+    error: Option<Problem>,
+    /// What it waits for, while it is queued.
+    waiting_for: Option<String>,
+    steps: Vec<Step>,
+    /// The operation that this one repeats.
+    retry_of: Option<OperationId>,
+    /// How often it was taken up: more than once after a process was lost.
+    attempt: i32,
+    created_at: DateTime<Utc>,
+    started_at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
+    cancel_requested_at: Option<DateTime<Utc>>,
+}
+
+impl Operation {
+    /// Whether nothing more will happen.
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.state.is_final()
+    }
+
+    fn new(row: rows::Operation, steps: Vec<Step>) -> Self {
+        Self {
+            id: row.id,
+            kind: row.kind,
+            state: row.state,
+            subject_kind: row.subject_kind,
+            subject_id: row.subject_id,
+            subject_name: row.subject_name,
+            server_id: row.server_id,
+            error: row.error.map(|error| error.0),
+            waiting_for: row.waiting_for,
+            steps,
+            retry_of: row.retry_of,
+            attempt: row.attempt,
+            created_at: row.created_at,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            cancel_requested_at: row.cancel_requested_at,
+        }
+    }
+}
+
+/// One step of an operation.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Step {
+    name: String,
+    /// The same in words.
+    title: String,
+    state: StepState,
+    started_at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
+    duration_ms: Option<i64>,
+    error: Option<Problem>,
+}
+
+impl From<rows::Step> for Step {
+    fn from(row: rows::Step) -> Self {
+        let duration = row
+            .started_at
+            .zip(row.finished_at)
+            .map(|(start, end)| end - start);
+        Self {
+            name: row.name,
+            title: row.title,
+            state: row.state,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            duration_ms: duration.map(|duration| duration.num_milliseconds()),
+            error: row.error.map(|error| error.0),
+        }
+    }
+}
+
+/// The operation of this id, if it is the bearer's.
+async fn find(conn: &mut PgConnection, bearer: &Bearer, id: &str) -> Answer<rows::Operation> {
+    let found = match id.parse() {
+        Ok(id) => rows::find(conn, bearer.organization, id).await?,
+        Err(_) => None,
+    };
+    found.ok_or_else(|| Failure::not_found("operation", id))
+}
+
+async fn view(conn: &mut PgConnection, row: rows::Operation) -> Answer<Operation> {
+    let steps = rows::steps_of(conn, row.id).await?;
+    Ok(Operation::new(row, steps.into_iter().map(Step::from).collect()))
+}
+
+/// An operation that was just begun, as it is answered.
+pub(crate) async fn view_of(conn: &mut PgConnection, id: OperationId) -> Answer<Operation> {
+    let row = rows::get(conn, id)
+        .await?
+        .ok_or_else(|| Failure::not_found("operation", &id.to_string()))?;
+    view(conn, row).await
+}
+
+/// Operations as they are answered: one query more, however many they are.
+async fn views(conn: &mut PgConnection, rows: Vec<rows::Operation>) -> Answer<Vec<Operation>> {
+    let ids: Vec<OperationId> = rows.iter().map(|row| row.id).collect();
+    let mut steps: HashMap<OperationId, Vec<Step>> = HashMap::new();
+    for step in views::steps_of(conn, &ids).await? {
+        steps.entry(step.operation_id).or_default().push(step.into());
+    }
+    let view = |row: rows::Operation| {
+        let steps = steps.remove(&row.id).unwrap_or_default();
+        Operation::new(row, steps)
+    };
+    Ok(rows.into_iter().map(view).collect())
+}
+
+/// Commits the transaction in which an operation was requested, and so begins it. A refusal because of another
+/// operation on the same subject names that one.
+pub(crate) async fn begin(
+    api: &Api,
+    tx: Tx,
+    subject: Uuid,
+    requested: Result<OperationId, Problem>,
+) -> Answer<OperationId> {
+    match requested {
+        Ok(id) => {
+            commit(tx).await?;
+            Ok(id)
+        }
+        Err(problem) if problem.code == Code::OperationInProgress => {
+            drop(tx);
+            let open = rows::open_for_subject(&mut *api.store.connection().await?, subject).await?;
+            let failure = Failure::from(problem);
+            Err(match open {
+                Some(open) => failure.with_operation(open.id),
+                None => failure,
+            })
+        }
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+/// Makes what was done in a transaction happen.
+pub(crate) async fn commit(tx: Tx) -> Answer<()> {
+    Ok(tx.commit().await.map_err(ocore_store::Error::from)?)
+}

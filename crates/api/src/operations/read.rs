@@ -1,0 +1,121 @@
+//! `GET /api/operations`, `GET /api/operations/{id}` and its steps.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use ocore_domain::operation::OperationState;
+use ocore_store::{
+    Page,
+    operations::{self as rows, Filter},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use super::{Operation, Step, find, view, views};
+use crate::{
+    Api,
+    auth::Bearer,
+    body::Query,
+    page::{self, List},
+    problem::{Answer, Failure},
+};
+
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// How many at most, 1 to 200.
+    limit: Option<i64>,
+    /// Where the page before ended.
+    cursor: Option<String>,
+    /// Only in this state.
+    state: Option<OperationState>,
+    /// Only of this kind.
+    kind: Option<String>,
+    /// Only on this server or instance.
+    subject_id: Option<Uuid>,
+}
+
+/// Operations, newest first
+#[utoipa::path(
+    get, path = "/api/operations", tag = "operations", params(Wanted),
+    responses((status = 200, body = List<Operation>))
+)]
+pub(super) async fn list(
+    State(api): State<Api>,
+    bearer: Bearer,
+    Query(query): Query<Wanted>,
+) -> Answer<Json<List<Operation>>> {
+    let page = page::wanted::<Uuid>(query.limit, query.cursor)?;
+    let filter = Filter {
+        state: query.state,
+        kind: query.kind,
+        subject: query.subject_id,
+    };
+    let mut conn = api.store.connection().await?;
+    let Page {
+        data,
+        next_cursor,
+        has_more,
+    } = rows::list(&mut conn, bearer.organization, &filter, &page).await?;
+    let data = views(&mut conn, data).await?;
+    Ok(Json(
+        Page {
+            data,
+            next_cursor,
+            has_more,
+        }
+        .into(),
+    ))
+}
+
+/// One operation
+#[utoipa::path(
+    get, path = "/api/operations/{id}", tag = "operations", params(("id" = Uuid, Path)),
+    responses((status = 200, body = Operation))
+)]
+pub(super) async fn show(
+    State(api): State<Api>,
+    bearer: Bearer,
+    Path(id): Path<String>,
+) -> Answer<Json<Operation>> {
+    let mut conn = api.store.connection().await?;
+    let operation = find(&mut conn, &bearer, &id).await?;
+    Ok(Json(view(&mut conn, operation).await?))
+}
+
+/// The steps of an operation
+#[utoipa::path(
+    get, path = "/api/operations/{id}/steps", tag = "operations", params(("id" = Uuid, Path)),
+    responses((status = 200, body = List<Step>))
+)]
+pub(super) async fn steps(
+    State(api): State<Api>,
+    bearer: Bearer,
+    Path(id): Path<String>,
+) -> Answer<Json<List<Step>>> {
+    let mut conn = api.store.connection().await?;
+    let operation = find(&mut conn, &bearer, &id).await?;
+    Ok(Json(List::whole(view(&mut conn, operation).await?.steps)))
+}
+
+/// The steps of an operation of a kind
+#[utoipa::path(
+    get, path = "/api/operations/{kind}/{id}/steps", tag = "operations",
+    params(("kind" = String, Path), ("id" = Uuid, Path)),
+    responses((status = 200, body = List<Step>))
+)]
+pub(super) async fn steps_by_kind(
+    State(api): State<Api>,
+    bearer: Bearer,
+    Path((kind, id)): Path<(String, String)>,
+) -> Answer<Json<List<Step>>> {
+    let mut conn = api.store.connection().await?;
+    let operation = find(&mut conn, &bearer, &id).await?;
+    if operation.kind != kind {
+        return Err(Failure::not_found("operation", &id));
+    }
+    Ok(Json(List::whole(view(&mut conn, operation).await?.steps)))
+}

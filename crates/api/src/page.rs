@@ -1,0 +1,55 @@
+//! Lists: a page at a time.
+
+use std::str::FromStr;
+
+use ocore_store::{Page, PageRequest};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{checks::Checks, problem::Answer};
+
+/// A page of a list.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct List<T> {
+    /// The entries.
+    data: Vec<T>,
+    /// What to send as `cursor` to get the next page.
+    next_cursor: Option<String>,
+    /// Whether there is a next page.
+    has_more: bool,
+}
+
+impl<T> List<T> {
+    /// A list that is short by nature, whole.
+    pub(crate) const fn whole(data: Vec<T>) -> Self {
+        Self {
+            data,
+            next_cursor: None,
+            has_more: false,
+        }
+    }
+}
+
+impl<T> From<Page<T>> for List<T> {
+    fn from(page: Page<T>) -> Self {
+        Self {
+            data: page.data,
+            next_cursor: page.next_cursor,
+            has_more: page.has_more,
+        }
+    }
+}
+
+/// Checks which page is wanted. `C` is what a cursor of this list must be.
+pub(crate) fn wanted<C: FromStr>(limit: Option<i64>, cursor: Option<String>) -> Answer<PageRequest> {
+    let limit = limit.unwrap_or(50);
+    let mut checks = Checks::default();
+    checks.that((1..=200).contains(&limit), "limit", "must be from 1 to 200");
+    let is_ours = cursor
+        .as_ref()
+        .is_none_or(|cursor| cursor.len() <= 512 && cursor.parse::<C>().is_ok());
+    checks.that(is_ours, "cursor", "must be a `nextCursor` of this list");
+    checks.done()?;
+    Ok(PageRequest { limit, cursor })
+}
