@@ -1,0 +1,333 @@
+//! `ocore server`: the machines on which instances run.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use secrecy::SecretString;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    Session, Wait,
+    changed::changed,
+    confirm::confirm,
+    failure::Failure,
+    output::{Column, ago, bytes, fields, table, text},
+    resolve::{Page, find, list, rows, value},
+    secret,
+};
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Take a server: connect, look at it, prepare it.
+    Add(Add),
+    /// List servers by name.
+    List {
+        /// Only those whose name or host holds this.
+        #[arg(long)]
+        search: Option<String>,
+        /// Only those with this status.
+        #[arg(long)]
+        status: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Show a server.
+    Show {
+        /// Name or id.
+        server: String,
+    },
+    /// Look at a server again and prepare it; also after its key, password or host key changed.
+    Validate {
+        /// Name or id.
+        server: String,
+        #[command(flatten)]
+        secrets: Secrets,
+        #[command(flatten)]
+        checks: Checks,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Take a server out of oCore. It must have no instances.
+    #[command(alias = "delete")]
+    Remove {
+        /// Name or id.
+        server: String,
+        /// Confirm by the server's name instead of being asked.
+        #[arg(long, alias = "confirm", value_name = "NAME")]
+        yes: Option<String>,
+        /// Forget it even though it cannot be reached; what oCore made on it stays there.
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        wait: Wait,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Add {
+    /// The server's name in oCore; without one, its host.
+    #[arg(value_name = "NAME", conflicts_with = "name")]
+    positional_name: Option<String>,
+    /// The same as an option.
+    #[arg(long)]
+    name: Option<String>,
+    /// A word about it.
+    #[arg(long)]
+    description: Option<String>,
+    /// Its host name or address.
+    #[arg(long, required_unless_present = "local")]
+    host: Option<String>,
+    /// Its SSH port [default: 22].
+    #[arg(long)]
+    port: Option<u16>,
+    /// The user to log in as [default: root]; another one needs sudo without a password.
+    #[arg(long)]
+    user: Option<String>,
+    /// Take the machine that `ocore serve` runs on, without SSH.
+    #[arg(long, conflicts_with_all = ["host", "port", "user", "secrets", "fingerprint"])]
+    local: bool,
+    /// How many SSH sessions to use at once [default: 8].
+    #[arg(long)]
+    max_ssh_sessions: Option<u32>,
+    #[command(flatten)]
+    secrets: Secrets,
+    #[command(flatten)]
+    checks: Checks,
+    #[command(flatten)]
+    wait: Wait,
+}
+
+/// How to log in.
+#[derive(Args)]
+#[group(id = "secrets", multiple = true)]
+pub(crate) struct Secrets {
+    /// The file with the private key; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// The file with the key's passphrase.
+    #[arg(long, value_name = "FILE", requires = "key_file")]
+    passphrase_file: Option<PathBuf>,
+    /// The name of the environment variable with the key's passphrase.
+    #[arg(
+        long,
+        value_name = "VARIABLE",
+        requires = "key_file",
+        conflicts_with = "passphrase_file"
+    )]
+    passphrase_env: Option<String>,
+    /// Read the password from standard input; a key is better.
+    #[arg(long, conflicts_with = "key_file")]
+    password_stdin: bool,
+}
+
+/// What to insist on.
+#[derive(Args, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Checks {
+    /// The host key's fingerprint (SHA256:…); another key is refused. Without it the first key seen is taken.
+    #[arg(long)]
+    #[serde(rename = "hostKeyFingerprint", skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<String>,
+    /// Install Docker where it is missing.
+    #[arg(long)]
+    install_docker: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "named as in the API")]
+struct Credentials {
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "secret::expose")]
+    ssh_private_key: Option<SecretString>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "secret::expose")]
+    ssh_key_passphrase: Option<SecretString>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "secret::expose")]
+    ssh_password: Option<SecretString>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NewServer {
+    name: String,
+    auth_method: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssh_user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_ssh_sessions: Option<u32>,
+    #[serde(flatten)]
+    credentials: Credentials,
+    #[serde(flatten)]
+    checks: Checks,
+}
+
+#[derive(Serialize)]
+struct Validation {
+    #[serde(flatten)]
+    credentials: Credentials,
+    #[serde(flatten)]
+    checks: Checks,
+}
+
+const COLUMNS: &[Column] = &[
+    ("NAME", |row| text(row, "name")),
+    ("HOST", |row| {
+        if row["authMethod"] == "local" {
+            "this machine".to_owned()
+        } else {
+            text(row, "host")
+        }
+    }),
+    ("STATUS", |row| text(row, "status")),
+    ("INSTANCES", |row| text(row, "instanceCount")),
+    ("CORES", |row| text(row, "cpuCores")),
+    ("MEMORY", |row| bytes(row, "ramTotalBytes")),
+    ("DISK FREE", |row| bytes(row, "diskAvailableBytes")),
+    ("DOCKER", |row| text(row, "dockerVersion")),
+    ("SEEN", |row| ago(row, "lastSeenAt")),
+];
+
+pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failure> {
+    let (client, output) = (&session.client, &session.output);
+    match command {
+        Command::Add(add) => {
+            let (server, wait) = add.read()?;
+            let answer = client.post(&["servers"], &server).await?;
+            changed(session, answer, &wait, |_| {
+                format!("Server `{}` is ready.\n", server.name)
+            })
+            .await
+        }
+        Command::List { search, status, page } => {
+            let mut query = Vec::new();
+            query.extend(search.map(|search| ("search", search)));
+            query.extend(status.map(|status| ("status", status)));
+            let answer = list(session, &["servers"], &query, &page).await?;
+            output.result(&answer, || table(COLUMNS, rows(&answer)))
+        }
+        Command::Show { server } => {
+            let answer = find(session, "servers", &server).await?;
+            output.result(&answer, || show(&answer))
+        }
+        Command::Validate {
+            server,
+            secrets,
+            checks,
+            wait,
+        } => {
+            let server = find(session, "servers", &server).await?;
+            let content = Validation {
+                credentials: secrets.read()?,
+                checks,
+            };
+            let answer = client
+                .post(&["servers", value(&server, "id")?, "validate"], &content)
+                .await?;
+            changed(session, answer, &wait, |_| {
+                format!("Server `{}` is ready.\n", text(&server, "name"))
+            })
+            .await
+        }
+        Command::Remove {
+            server,
+            yes,
+            force,
+            wait,
+        } => {
+            let server = find(session, "servers", &server).await?;
+            let name = value(&server, "name")?;
+            let what = format!("Server `{name}` and the PostgreSQL that oCore runs on it will be removed.");
+            let confirmed = confirm(&what, &[name], yes)?;
+            let query = [("confirm", confirmed), ("force", force.to_string())];
+            let answer = client.delete(&["servers", value(&server, "id")?], &query).await?;
+            changed(session, answer, &wait, |_| {
+                format!("Server `{name}` is removed.\n")
+            })
+            .await
+        }
+    }
+}
+
+impl Add {
+    fn read(self) -> Result<(NewServer, Wait), Failure> {
+        let secrets = &self.secrets;
+        let auth_method = match (self.local, &secrets.key_file, secrets.password_stdin) {
+            (true, ..) => "local",
+            (_, Some(_), _) => "key",
+            (_, _, true) => "password",
+            _ => {
+                return Err(Failure::Usage(
+                    "how to log in is not said: use --key-file FILE or --password-stdin (or --local for this machine)"
+                        .to_owned(),
+                ));
+            }
+        };
+        let name = self.name.or(self.positional_name).or_else(|| self.host.clone());
+        let server = NewServer {
+            name: name.unwrap_or_else(|| "local".to_owned()),
+            auth_method,
+            description: self.description,
+            host: self.host,
+            port: self.port,
+            ssh_user: self.user,
+            max_ssh_sessions: self.max_ssh_sessions,
+            credentials: self.secrets.read()?,
+            checks: self.checks,
+        };
+        Ok((server, self.wait))
+    }
+}
+
+impl Secrets {
+    fn read(self) -> Result<Credentials, Failure> {
+        let passphrase = match (&self.passphrase_file, &self.passphrase_env) {
+            (Some(file), _) => Some(secret::line_from_file(file)?),
+            (None, Some(variable)) => Some(secret::from_variable(variable)?),
+            (None, None) => None,
+        };
+        Ok(Credentials {
+            ssh_private_key: self.key_file.as_deref().map(secret::from_file).transpose()?,
+            ssh_key_passphrase: passphrase,
+            ssh_password: self
+                .password_stdin
+                .then(|| secret::line_from_stdin("SSH password"))
+                .transpose()?,
+        })
+    }
+}
+
+fn show(server: &Value) -> String {
+    let value = |key| text(server, key);
+    fields(&[
+        ("Name", value("name")),
+        ("Id", value("id")),
+        ("Description", value("description")),
+        ("Status", value("status")),
+        ("Message", value("statusMessage")),
+        ("Host", value("host")),
+        ("Port", value("port")),
+        ("User", value("sshUser")),
+        ("Login by", value("authMethod")),
+        ("Host key", value("hostKeyFingerprint")),
+        ("System", format!("{} {}", value("osName"), value("osVersion"))),
+        ("Kernel", value("kernel")),
+        ("Architecture", value("architecture")),
+        ("Cores", value("cpuCores")),
+        ("Memory", bytes(server, "ramTotalBytes")),
+        ("Disk", bytes(server, "diskTotalBytes")),
+        ("Disk free", bytes(server, "diskAvailableBytes")),
+        ("Docker", value("dockerVersion")),
+        ("Docker by", value("dockerRoute")),
+        ("Root by", value("privilege")),
+        ("Instances", value("instanceCount")),
+        ("Seen", ago(server, "lastSeenAt")),
+        ("Looked at", ago(server, "observedAt")),
+        ("Booted", value("lastBootAt")),
+    ])
+}

@@ -1,0 +1,535 @@
+//! The configuration of `ocore serve`: from environment variables only, and wholly checked before anything starts.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+    fs,
+    io::{self, Write as _},
+    net::SocketAddr,
+    num::NonZeroU32,
+    ops::RangeInclusive,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use hkdf::Hkdf;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
+use tracing_subscriber::EnvFilter;
+
+/// The least length of a secret in characters.
+const SECRET_MIN: usize = 32;
+/// The file in the data directory with a key made by oCore itself, in development.
+const KEY_FILE: &str = "encryption-key";
+/// Variables that begin like ours and belong to the command line.
+const CLIENT: &[&str] = &["OCORE_URL", "OCORE_TOKEN"];
+
+/// Everything `ocore serve` can be told.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Where oCore keeps what is its own on this machine: the embedded PostgreSQL among it.
+    pub(crate) data_dir: PathBuf,
+    /// Where the API listens.
+    pub(crate) listen: SocketAddr,
+    /// Whether this is somebody's workbench rather than an installation.
+    pub(crate) development: bool,
+    /// The PostgreSQL to use; without one, `ocore serve` runs its own.
+    pub(crate) database_url: Option<SecretString>,
+    /// A way to it past any pooler, for `LISTEN`.
+    pub(crate) database_direct_url: Option<SecretString>,
+    /// The least and the greatest number of connections to it.
+    pub(crate) database_connections: RangeInclusive<u32>,
+    /// The folder with PostgreSQL's programs, for the embedded one.
+    pub(crate) postgres_programs: Option<PathBuf>,
+    /// What secrets at rest are sealed with; see [`Config::encryption_key`].
+    key: Key,
+    /// How many operations this process runs at once.
+    pub(crate) workers: NonZeroU32,
+    /// How many operations run on one server at once.
+    pub(crate) server_operations: NonZeroU32,
+    /// What is logged.
+    pub(crate) log: String,
+    /// How it is written.
+    pub(crate) log_format: LogFormat,
+    /// How often every instance is looked at.
+    pub(crate) health_interval: Duration,
+    /// How long running steps may go on after the signal to stop.
+    pub(crate) shutdown_grace: Duration,
+    /// What is odd and no fault.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// One JSON object a line, for machines.
+    Json,
+    /// Lines for people.
+    Text,
+}
+
+impl FromStr for LogFormat {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "json" => Ok(Self::Json),
+            "text" => Ok(Self::Text),
+            _ => Err(()),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Key {
+    /// Configured, or derived from what is.
+    Known(SecretString),
+    /// In a file of the data directory, made when it is not there. Development only.
+    Kept,
+}
+
+/// What the defaults depend on beside the variables.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    /// Whether this process is root.
+    pub(crate) root: bool,
+    /// The number of cores.
+    pub(crate) cores: u32,
+}
+
+/// All that is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) struct Faults(Vec<String>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the configuration has {} fault{}:",
+            self.0.len(),
+            if self.0.len() == 1 { "" } else { "s" }
+        )?;
+        self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+    }
+}
+
+impl Config {
+    /// The configuration in this process's environment.
+    pub(crate) fn from_environment() -> Result<Self, Faults> {
+        let machine = Machine {
+            root: nix::unistd::geteuid().is_root(),
+            cores: std::thread::available_parallelism()
+                .map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
+        };
+        // A value that is not UTF-8 is only a fault in a variable that is read: what stands in for the bytes that
+        // are none fails the checks there.
+        let variables = std::env::vars_os()
+            .map(|(name, value)| {
+                (
+                    name.to_string_lossy().into_owned(),
+                    value.to_string_lossy().into_owned(),
+                )
+            })
+            .collect();
+        Self::from_variables(variables, &machine)
+    }
+
+    /// The configuration in a set of variables. An empty variable is one that is not set.
+    pub(crate) fn from_variables(
+        variables: BTreeMap<String, String>,
+        machine: &Machine,
+    ) -> Result<Self, Faults> {
+        let mut read = Reader::new(variables);
+        let development = read.text("ENVIRONMENT").is_some_and(|text| text == "development");
+        let home = read.text("HOME").filter(|_| !machine.root);
+        let data_dir = read.path("OCORE_DATA_DIR").unwrap_or_else(|| match home {
+            Some(home) => Path::new(&home).join(".local/share/ocore"),
+            None => "/var/lib/ocore".into(),
+        });
+
+        let database_url = read.postgres_url("DATABASE_URL");
+        let database_direct_url = read.postgres_url("DATABASE_DIRECT_URL");
+        if database_direct_url.is_some() && database_url.is_none() {
+            read.fault(
+                "DATABASE_DIRECT_URL",
+                "is set without DATABASE_URL",
+                "Set DATABASE_URL too, or neither.",
+            );
+        }
+        let (least, most) = (
+            read.number("DB_POOL_MIN_CONNS", 0..=1000, 2),
+            read.number("DB_POOL_MAX_CONNS", 2..=1000, 25),
+        );
+        if least > most {
+            read.fault(
+                "DB_POOL_MIN_CONNS",
+                &format!("is {least}, more than DB_POOL_MAX_CONNS, {most}"),
+                "Set it to that or less.",
+            );
+        }
+
+        let jwt_secret = read.secret("JWT_SECRET", !development);
+        let key = match (read.secret("SSH_ENCRYPTION_KEY", !development), jwt_secret) {
+            (Some(key), _) => Key::Known(key),
+            (None, Some(secret)) => Key::Known(derive(&secret)),
+            (None, None) => Key::Kept,
+        };
+
+        let log = read.text("OCORE_LOG").unwrap_or_else(|| "info".to_owned());
+        if let Err(error) = EnvFilter::try_new(&log) {
+            read.fault(
+                "OCORE_LOG",
+                &format!("is not a filter: {error}"),
+                "Use for example `info,ocore_fleet=debug`.",
+            );
+        }
+        let log_format = read
+            .parsed("OCORE_LOG_FORMAT", "Use `json` or `text`.")
+            .unwrap_or(if development {
+                LogFormat::Text
+            } else {
+                LogFormat::Json
+            });
+
+        let config = Self {
+            data_dir,
+            listen: read
+                .parsed(
+                    "OCORE_LISTEN",
+                    "Use an address and a port, for example 127.0.0.1:8080 or [::]:8080.",
+                )
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            development,
+            database_url,
+            database_direct_url,
+            database_connections: least..=most,
+            postgres_programs: read.path("PG_BIN"),
+            key,
+            workers: read.at_least_one("OCORE_WORKERS", 512, (4 * machine.cores).clamp(4, 64)),
+            server_operations: read.at_least_one("OCORE_SERVER_OPERATIONS", 64, 4),
+            log,
+            log_format,
+            health_interval: read.seconds("OCORE_HEALTH_INTERVAL", 1..=3600, 15),
+            shutdown_grace: read.seconds("OCORE_SHUTDOWN_GRACE", 0..=3600, 30),
+            warnings: read.unknown(),
+        };
+        if read.faults.is_empty() {
+            Ok(config)
+        } else {
+            Err(Faults(read.faults))
+        }
+    }
+
+    /// The key that secrets at rest are sealed with. In development, where none is configured, one is made and kept in
+    /// the data directory, readable by its owner only.
+    pub(crate) fn encryption_key(&self) -> io::Result<SecretString> {
+        match &self.key {
+            Key::Known(key) => Ok(key.clone()),
+            Key::Kept => kept_key(&self.data_dir),
+        }
+    }
+}
+
+/// A key of its own purpose from the other secret.
+fn derive(secret: &SecretString) -> SecretString {
+    let mut key = [0; 32];
+    // Fails only for more than 8160 bytes of key.
+    let expanded = Hkdf::<Sha256>::new(None, secret.expose_secret().as_bytes())
+        .expand(b"ocore ssh encryption key", &mut key);
+    debug_assert!(expanded.is_ok());
+    hex(&key).into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn kept_key(data_dir: &Path) -> io::Result<SecretString> {
+    fs::create_dir_all(data_dir)?;
+    let path = data_dir.join(KEY_FILE);
+    match fs::read_to_string(&path) {
+        Ok(key) if key.trim().len() >= SECRET_MIN => return Ok(key.trim().into()),
+        Ok(_) => {
+            let text = format!(
+                "{} holds no key; restore it, or remove it if no secret was sealed yet",
+                path.display()
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (),
+        Err(error) => return Err(error),
+    }
+    // Written beside and linked: whoever reads sees a whole key, and of two that write at once one is kept.
+    let beside = data_dir.join(format!("{KEY_FILE}.{}", std::process::id()));
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
+    file.write_all(hex(&rand::random::<[u8; 32]>()).as_bytes())?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&beside, &path);
+    fs::remove_file(&beside)?;
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(fs::read_to_string(&path)?.trim().into()),
+    }
+}
+
+/// Takes variables one by one, and keeps what was wrong with them.
+struct Reader {
+    variables: BTreeMap<String, String>,
+    known: Vec<&'static str>,
+    faults: Vec<String>,
+}
+
+impl Reader {
+    const fn new(variables: BTreeMap<String, String>) -> Self {
+        Self {
+            variables,
+            known: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    fn text(&mut self, name: &'static str) -> Option<String> {
+        self.known.push(name);
+        self.variables.get(name).filter(|text| !text.is_empty()).cloned()
+    }
+
+    fn fault(&mut self, name: &str, what: &str, mend: &str) {
+        self.faults.push(format!("{name} {what}. {mend}"));
+    }
+
+    fn parsed<T: FromStr>(&mut self, name: &'static str, mend: &str) -> Option<T> {
+        let text = self.text(name)?;
+        let value = text.parse().ok();
+        if value.is_none() {
+            self.fault(name, &format!("is `{text}`"), mend);
+        }
+        value
+    }
+
+    fn number(&mut self, name: &'static str, range: RangeInclusive<u32>, default: u32) -> u32 {
+        let mend = format!("Use a number from {} to {}.", range.start(), range.end());
+        match self.parsed(name, &mend) {
+            Some(number) if range.contains(&number) => number,
+            Some(number) => {
+                self.fault(name, &format!("is {number}"), &mend);
+                default
+            }
+            None => default,
+        }
+    }
+
+    fn at_least_one(&mut self, name: &'static str, most: u32, default: u32) -> NonZeroU32 {
+        NonZeroU32::new(self.number(name, 1..=most, default)).unwrap_or(NonZeroU32::MIN)
+    }
+
+    fn seconds(&mut self, name: &'static str, range: RangeInclusive<u32>, default: u32) -> Duration {
+        Duration::from_secs(self.number(name, range, default).into())
+    }
+
+    fn path(&mut self, name: &'static str) -> Option<PathBuf> {
+        let path = PathBuf::from(self.text(name)?);
+        if !path.is_absolute() {
+            self.fault(name, &format!("is `{}`", path.display()), "Use an absolute path.");
+        }
+        Some(path)
+    }
+
+    /// The value is never repeated in a fault.
+    fn secret(&mut self, name: &'static str, required: bool) -> Option<SecretString> {
+        let mend = "Set it to a random text of 32 characters or more, for example from `openssl rand -hex 32`, and keep it safe.";
+        match self.text(name) {
+            Some(text) if text.chars().count() < SECRET_MIN => {
+                self.fault(name, &format!("has {} characters", text.chars().count()), mend);
+                None
+            }
+            Some(text) => Some(text.into()),
+            None => {
+                if required {
+                    let mend = format!("{mend} Only ENVIRONMENT=development does without.");
+                    self.fault(name, "is not set", &mend);
+                }
+                None
+            }
+        }
+    }
+
+    /// The value holds a password, so it is never repeated in a fault either.
+    fn postgres_url(&mut self, name: &'static str) -> Option<SecretString> {
+        let text = self.text(name)?;
+        if !["postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| text.starts_with(scheme))
+        {
+            self.fault(
+                name,
+                "is not a PostgreSQL URL",
+                "Use postgres://user:password@host:5432/database.",
+            );
+        }
+        Some(text.into())
+    }
+
+    fn unknown(&self) -> Vec<String> {
+        self.variables
+            .keys()
+            .filter(|name| name.starts_with("OCORE_"))
+            .filter(|name| !self.known.contains(&name.as_str()) && !CLIENT.contains(&name.as_str()))
+            .map(|name| format!("{name} is set, and oCore knows no such variable; see docs/configuration.md"))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+    fn config(variables: &[(&str, &str)]) -> Result<Config, Faults> {
+        let variables = variables
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Config::from_variables(variables, &Machine { root: true, cores: 2 })
+    }
+
+    #[test]
+    fn development_needs_nothing() {
+        let config = config(&[("ENVIRONMENT", "development"), ("OCORE_WORKERS", "")]).unwrap();
+        assert_eq!(config.data_dir, Path::new("/var/lib/ocore"));
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.database_connections, 2..=25);
+        assert_eq!((config.workers.get(), config.server_operations.get()), (8, 4));
+        assert_eq!(
+            (config.health_interval.as_secs(), config.shutdown_grace.as_secs()),
+            (15, 30)
+        );
+        assert_eq!(
+            (config.log.as_str(), config.log_format),
+            ("info", LogFormat::Text)
+        );
+        assert!(config.database_url.is_none() && config.warnings.is_empty());
+    }
+
+    #[test]
+    fn another_user_keeps_data_at_home() {
+        let variables = [("ENVIRONMENT", "development"), ("HOME", "/home/a")];
+        let variables = variables
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        let config = Config::from_variables(
+            variables,
+            &Machine {
+                root: false,
+                cores: 1,
+            },
+        )
+        .unwrap();
+        assert_eq!(config.data_dir, Path::new("/home/a/.local/share/ocore"));
+    }
+
+    #[test]
+    fn outside_development_both_secrets_are_required() {
+        let faults = config(&[]).unwrap_err().to_string();
+        assert!(faults.contains("2 faults"), "{faults}");
+        assert!(faults.contains("JWT_SECRET is not set") && faults.contains("SSH_ENCRYPTION_KEY is not set"));
+        let config = config(&[("JWT_SECRET", SECRET), ("SSH_ENCRYPTION_KEY", SECRET)]).unwrap();
+        assert_eq!(config.log_format, LogFormat::Json);
+        assert_eq!(config.encryption_key().unwrap().expose_secret(), SECRET);
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once_and_no_secret_with_it() {
+        let wrong = [
+            ("JWT_SECRET", "short-canary"),
+            ("SSH_ENCRYPTION_KEY", "tiny-canary"),
+            ("DATABASE_URL", "mysql://root:canary@db"),
+            ("DATABASE_DIRECT_URL", "canary"),
+            ("DB_POOL_MIN_CONNS", "30"),
+            ("DB_POOL_MAX_CONNS", "10"),
+            ("OCORE_LISTEN", "8080"),
+            ("OCORE_DATA_DIR", "data"),
+            ("OCORE_WORKERS", "0"),
+            ("OCORE_SERVER_OPERATIONS", "many"),
+            ("OCORE_LOG", "info,=="),
+            ("OCORE_LOG_FORMAT", "xml"),
+            ("OCORE_HEALTH_INTERVAL", "0"),
+            ("OCORE_SHUTDOWN_GRACE", "-1"),
+            ("PG_BIN", "bin"),
+        ];
+        let faults = config(&wrong).unwrap_err().to_string();
+        for (name, _) in wrong.iter().filter(|(name, _)| *name != "DB_POOL_MAX_CONNS") {
+            assert_eq!(
+                faults.matches(&format!("\n  {name} ")).count(),
+                1,
+                "{name} in {faults}"
+            );
+        }
+        assert!(!faults.contains("canary"), "{faults}");
+    }
+
+    #[test]
+    fn debugging_shows_no_secret() {
+        let url = format!("postgres://u:{SECRET}@h/d");
+        let config = config(&[
+            ("JWT_SECRET", SECRET),
+            ("SSH_ENCRYPTION_KEY", SECRET),
+            ("DATABASE_URL", &url),
+        ])
+        .unwrap();
+        assert!(!format!("{config:?}").contains(SECRET));
+    }
+
+    #[test]
+    fn unknown_variables_are_told() {
+        let config = config(&[
+            ("ENVIRONMENT", "development"),
+            ("OCORE_WORKER", "1"),
+            ("OCORE_TOKEN", "x"),
+        ])
+        .unwrap();
+        assert_eq!(config.warnings.len(), 1);
+        assert!(config.warnings[0].starts_with("OCORE_WORKER is set"));
+    }
+
+    #[test]
+    fn development_derives_or_keeps_its_key() {
+        let derived = || {
+            config(&[("ENVIRONMENT", "development"), ("JWT_SECRET", SECRET)])
+                .unwrap()
+                .encryption_key()
+                .unwrap()
+        };
+        assert_eq!(derived().expose_secret(), derived().expose_secret());
+        assert!(derived().expose_secret() != SECRET && derived().expose_secret().len() == 64);
+
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        let kept = || {
+            let text = data.to_string_lossy();
+            config(&[("ENVIRONMENT", "development"), ("OCORE_DATA_DIR", &text)])
+                .unwrap()
+                .encryption_key()
+        };
+        let key = kept().unwrap();
+        assert_eq!(kept().unwrap().expose_secret(), key.expose_secret());
+        let file = data.join(KEY_FILE);
+        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&data).unwrap().count(), 1);
+        fs::write(&file, "cut").unwrap();
+        assert!(kept().unwrap_err().to_string().contains("holds no key"));
+    }
+}
