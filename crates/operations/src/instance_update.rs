@@ -86,7 +86,9 @@ async fn replace_container(ctx: &Ctx) -> Result<(), Problem> {
     let names = instance.names();
     let secrets = ctx.secrets(&instance).await?;
     let environment = instances::open_values(ctx.store().sealer(), &instance, &params.env_values_sealed)?;
-    environment.values().for_each(|value| ctx.keep(value));
+    for value in environment.values() {
+        ctx.keep(value);
+    }
     if engine.container(&names.previous_container).await?.is_none()
         && engine.container(&names.container).await?.is_some()
     {

@@ -36,22 +36,22 @@ impl Ctx {
     }
 
     /// The operation.
-    pub const fn operation(&self) -> OperationId {
+    pub(crate) const fn operation(&self) -> OperationId {
         self.claim.id
     }
 
     /// The rows.
-    pub const fn store(&self) -> &Store {
+    pub(crate) const fn store(&self) -> &Store {
         self.hands.store()
     }
 
     /// Servers and instances.
-    pub const fn hands(&self) -> &Hands {
+    pub(crate) const fn hands(&self) -> &Hands {
         &self.hands
     }
 
     /// The operation's parameters.
-    pub fn params<P: DeserializeOwned>(&self) -> Result<P, Problem> {
+    pub(crate) fn params<P: DeserializeOwned>(&self) -> Result<P, Problem> {
         serde_json::from_value(self.claim.params.clone()).map_err(|error| {
             Problem::internal(format!(
                 "the parameters of {} cannot be read: {error}",
@@ -61,7 +61,7 @@ impl Ctx {
     }
 
     /// The server it is about, or on which its instance is, as its row stands now.
-    pub async fn server(&self) -> Result<Server, Problem> {
+    pub(crate) async fn server(&self) -> Result<Server, Problem> {
         let id = self
             .claim
             .server_id
@@ -73,7 +73,7 @@ impl Ctx {
     }
 
     /// The instance it is about, as its row stands now.
-    pub async fn instance(&self) -> Result<Instance, Problem> {
+    pub(crate) async fn instance(&self) -> Result<Instance, Problem> {
         let id = self
             .claim
             .subject_id
@@ -85,7 +85,7 @@ impl Ctx {
     }
 
     /// The instance's secrets; from now on none of them passes into the output.
-    pub async fn secrets(&self, instance: &Instance) -> Result<Secrets, Problem> {
+    pub(crate) async fn secrets(&self, instance: &Instance) -> Result<Secrets, Problem> {
         let mut conn = self.store().connection().await?;
         let secrets = instances::secrets(&mut conn, self.store().sealer(), instance).await?;
         self.keep(&secrets.database_password);
@@ -96,7 +96,7 @@ impl Ctx {
     }
 
     /// The server's shell, Docker Engine and ports, over the connection shared by all.
-    pub async fn host(&self) -> Result<Arc<dyn Host>, Problem> {
+    pub(crate) async fn host(&self) -> Result<Arc<dyn Host>, Problem> {
         let id: ServerId = self
             .claim
             .server_id
@@ -105,27 +105,27 @@ impl Ctx {
     }
 
     /// The server's Docker Engine.
-    pub async fn engine(&self) -> Result<Engine, Problem> {
+    pub(crate) async fn engine(&self) -> Result<Engine, Problem> {
         self.host().await?.engine().await
     }
 
     /// From now on this secret does not pass into the output.
-    pub fn keep(&self, secret: &SecretString) {
+    pub(crate) fn keep(&self, secret: &SecretString) {
         self.output.redactor().keep(secret);
     }
 
     /// Says what is done or was seen.
-    pub fn info(&self, text: impl AsRef<str>) {
+    pub(crate) fn info(&self, text: impl AsRef<str>) {
         self.output.say(Level::Info, Some(self.step), text.as_ref());
     }
 
     /// Says what an operator should know.
-    pub fn warn(&self, text: impl AsRef<str>) {
+    pub(crate) fn warn(&self, text: impl AsRef<str>) {
         self.output.say(Level::Warn, Some(self.step), text.as_ref());
     }
 
     /// Where commands and containers put their lines.
-    pub fn sink(&self) -> LineSink {
+    pub(crate) fn sink(&self) -> LineSink {
         let (output, step) = (self.output.clone(), self.step);
         Arc::new(move |line: &str| output.say(Level::Output, Some(step), line))
     }

@@ -71,25 +71,25 @@ pub(crate) async fn settle_instance(
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct End<'a> {
     /// The final state.
-    pub state: OperationState,
+    pub(crate) state: OperationState,
     /// Why, when it is not done.
-    pub error: Option<&'a Problem>,
+    pub(crate) error: Option<&'a Problem>,
 }
 
 /// One kind of operation.
 #[derive(Debug)]
 pub(crate) struct Definition {
     /// Its name, for example `instance_create`.
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
     /// What it does, in order.
-    pub steps: &'static [Step],
+    pub(crate) steps: &'static [Step],
     /// What its end means for its subject.
-    pub settle: Settle,
+    pub(crate) settle: Settle,
 }
 
 impl Definition {
     /// Name and title of each step, for the rows.
-    pub fn step_rows(&self) -> Vec<(&'static str, &'static str)> {
+    pub(crate) fn step_rows(&self) -> Vec<(&'static str, &'static str)> {
         self.steps.iter().map(|step| (step.name, step.title)).collect()
     }
 }
@@ -98,18 +98,18 @@ impl Definition {
 #[derive(Debug)]
 pub(crate) struct Step {
     /// Its name, for machines.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What the operator reads.
-    pub title: &'static str,
+    pub(crate) title: &'static str,
     /// How long it may take.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// What it does.
-    pub action: Action,
+    pub(crate) action: Action,
     /// What takes it back, whether it was done wholly or in part; none: there is nothing to take back.
-    pub undo: Option<Action>,
+    pub(crate) undo: Option<Action>,
     /// Once it has begun there is no way back: a failure ends the operation as failed, to be retried, and a
     /// cancellation is refused.
-    pub irreversible: bool,
+    pub(crate) irreversible: bool,
 }
 
 /// Seconds.

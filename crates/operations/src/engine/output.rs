@@ -53,12 +53,12 @@ impl Output {
     }
 
     /// The secrets that are taken out.
-    pub fn redactor(&self) -> &Redactor {
+    pub(crate) fn redactor(&self) -> &Redactor {
         &self.redactor
     }
 
     /// Says something.
-    pub fn say(&self, level: Level, step: Option<&'static str>, text: &str) {
+    pub(crate) fn say(&self, level: Level, step: Option<&'static str>, text: &str) {
         for line in text.lines() {
             let mut line = self.redactor.clean(line).replace('\0', "");
             if line.len() > LINE {
@@ -77,7 +77,7 @@ impl Output {
     }
 
     /// Waits until everything said so far is written, or could not be.
-    pub async fn flush(&self) {
+    pub(crate) async fn flush(&self) {
         let (done, written) = oneshot::channel();
         if self.lines.send(Message::Flush(done)).await.is_ok() {
             let _ = written.await;

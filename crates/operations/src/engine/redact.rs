@@ -22,7 +22,7 @@ impl std::fmt::Debug for Redactor {
 
 impl Redactor {
     /// From now on this secret does not pass. Each line of a longer one is looked for by itself.
-    pub fn keep(&self, secret: &SecretString) {
+    pub(crate) fn keep(&self, secret: &SecretString) {
         let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         for line in secret
             .expose_secret()
@@ -39,7 +39,7 @@ impl Redactor {
     }
 
     /// The text without the secrets.
-    pub fn clean(&self, text: &str) -> String {
+    pub(crate) fn clean(&self, text: &str) -> String {
         let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = text.to_owned();
         for secret in secrets.iter() {

@@ -6,6 +6,7 @@ use ocore_fleet::Engine;
 use ocore_odoo::identity;
 use ocore_store::instances::{Instance, Secrets};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{
@@ -55,7 +56,7 @@ pub(crate) async fn create(
         identifier(&template.name),
     );
     psql::run(engine, "postgres", &role.into()).await?;
-    psql::run(engine, &name, &own(instance, secrets, template)?).await?;
+    psql::run(engine, &name, &own(instance, secrets, template).await?).await?;
     psql::query(
         engine,
         "postgres",
@@ -70,17 +71,18 @@ pub(crate) async fn create(
 }
 
 /// Makes the copy this instance's: its role owns everything in it, and its identity and administrator are new.
-fn own(instance: &Instance, secrets: &Secrets, template: &Template) -> Result<SecretString, Problem> {
+async fn own(instance: &Instance, secrets: &Secrets, template: &Template) -> Result<SecretString, Problem> {
     let name = identifier(&instance.names().database);
     let secret = SecretString::from(Uuid::new_v4().to_string());
-    let admin = secrets.admin_password.as_ref().ok_or_else(|| {
-        Problem::internal("the administrator's first password was forgotten before it was set")
-    })?;
+    let forgotten = || Problem::internal("the administrator's first password was forgotten before it was set");
+    let admin = secrets.admin_password.clone().ok_or_else(forgotten)?;
+    // Some hundred milliseconds of pure computing.
+    let hash = spawn_blocking(move || identity::hash_password(&admin, rand::random())).await;
     let identity = identity::statements(
         Uuid::new_v4(),
         &secret,
         Utc::now(),
-        &identity::hash_password(admin, rand::random()),
+        &hash.map_err(Problem::internal)?,
         &format!("http://127.0.0.1:{}", instance.http().unwrap_or(8069)),
     );
     Ok(SecretString::from(format!(
