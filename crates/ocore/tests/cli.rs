@@ -1,0 +1,563 @@
+//! The command line against a small API of the test's own: the program as a whole, with its output and exit codes.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    io::Write,
+    net::SocketAddr,
+    process::{Command, Output, Stdio},
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+
+const OPERATION: &str = "0198aaaa-0000-7000-8000-000000000001";
+const INSTANCE: &str = "0198aaaa-0000-7000-8000-000000000002";
+/// An operation of which nothing is ever heard.
+const SILENT: &str = "0198aaaa-0000-7000-8000-00000000000e";
+const SERVER: &str = "0198aaaa-0000-7000-8000-000000000003";
+const CANARY: &str = "canary-7f3a";
+
+/// What the API was asked: method and path, and the body or what else the test wants to see.
+type Asked = Arc<Mutex<Vec<(String, Value)>>>;
+
+struct Api {
+    address: SocketAddr,
+    asked: Asked,
+}
+
+impl Api {
+    async fn start() -> Self {
+        let asked = Asked::default();
+        let routes = Router::new()
+            .route("/api/servers", get(servers).post(add_server))
+            .route("/api/instances", get(instances).post(create))
+            .route("/api/instances/{id}", get(instance).put(update).delete(delete))
+            .route("/api/instances/{id}/control", post(refuse))
+            .route("/api/instances/{id}/logs", get(async || "first\nsecond\n"))
+            .route("/api/operations/{id}/logs", get(events))
+            .with_state(asked.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async { axum::serve(listener, routes).await });
+        Self { address, asked }
+    }
+
+    async fn ocore(&self, arguments: &[&str]) -> Ran {
+        self.ocore_with(arguments, "").await
+    }
+
+    async fn ocore_with(&self, arguments: &[&str], input: &str) -> Ran {
+        run(&format!("http://{}", self.address), arguments, input).await
+    }
+
+    fn asked(&self, what: &str) -> Vec<Value> {
+        let asked = self.asked.lock().unwrap();
+        asked
+            .iter()
+            .filter(|(name, _)| name == what)
+            .map(|(_, value)| value.clone())
+            .collect()
+    }
+}
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    /// Standard output as the one JSON document it must be.
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}{}", self.out, self.err))
+    }
+}
+
+async fn run(url: &str, arguments: &[&str], input: &str) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ocore"));
+    command
+        .args(arguments)
+        .env("OCORE_URL", url)
+        .env("OCORE_TOKEN", "ocore_test");
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let input = input.to_owned();
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = tokio::task::spawn_blocking(move || {
+        let mut child = command.spawn().unwrap();
+        // A command that reads nothing may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    })
+    .await
+    .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran {
+        code: status.code().unwrap(),
+        out: text(stdout),
+        err: text(stderr),
+    }
+}
+
+fn problem(status: StatusCode, code: &str, detail: &str, mend: &str) -> Response {
+    let document = json!({"type": format!("https://docs.ocore.sh/problems/{code}"), "title": "Refused", "code": code,
+        "status": status.as_u16(), "detail": detail, "mend": mend, "requestId": "req-1"});
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/problem+json")],
+        document.to_string(),
+    )
+        .into_response()
+}
+
+fn an_instance() -> Value {
+    json!({"id": INSTANCE, "name": "Acme Prod", "slug": "acme", "serverName": "alpha", "odooVersion": "19.0",
+        "status": "running", "health": "healthy", "url": "http://127.0.0.1:8069", "envVars": {"KEEP": null, "DROP": null}})
+}
+
+fn an_operation(state: &str, step: &str) -> Value {
+    let error = (state == "failed")
+        .then(|| json!({"code": "image.not_found", "detail": "no `odoo:99`", "mend": "Use another."}));
+    json!({"id": OPERATION, "kind": "instance_create", "state": state, "subjectName": "acme", "error": error,
+        "waitingFor": null, "steps": [{"name": "pull", "title": "Pull the image", "state": step, "durationMs": 1500}]})
+}
+
+fn accepted() -> Response {
+    let answer = json!({"instance": an_instance(), "operation": an_operation("queued", "pending")});
+    (StatusCode::ACCEPTED, Json(answer)).into_response()
+}
+
+async fn servers(State(asked): State<Asked>, headers: HeaderMap) -> Response {
+    let mut asked = asked.lock().unwrap();
+    asked.push((
+        "GET servers".into(),
+        headers["authorization"].to_str().unwrap().into(),
+    ));
+    // The first time, the database is away.
+    if asked.iter().filter(|(what, _)| what == "GET servers").count() == 1 {
+        return problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "store.unavailable",
+            "away",
+            "wait",
+        );
+    }
+    let server = json!({"id": SERVER, "name": "alpha", "host": "10.0.0.1", "authMethod": "key", "status": "active",
+        "instanceCount": 1, "ramTotalBytes": 8_589_934_592_u64});
+    Json(json!({"data": [server], "nextCursor": null, "hasMore": false})).into_response()
+}
+
+async fn add_server(State(asked): State<Asked>, Json(body): Json<Value>) -> Response {
+    asked.lock().unwrap().push(("POST servers".into(), body));
+    let answer =
+        json!({"server": {"id": SERVER, "name": "alpha"}, "operation": an_operation("queued", "pending")});
+    (StatusCode::ACCEPTED, Json(answer)).into_response()
+}
+
+async fn instances(Query(query): Query<Vec<(String, String)>>) -> Json<Value> {
+    // Two pages of one each.
+    let second = query.iter().any(|(name, _)| name == "cursor");
+    let (name, cursor) = if second {
+        ("second", Value::Null)
+    } else {
+        ("Acme Prod", json!("next"))
+    };
+    let mut instance = an_instance();
+    instance["name"] = name.into();
+    Json(json!({"data": [instance], "nextCursor": cursor, "hasMore": !second}))
+}
+
+async fn instance(Path(id): Path<String>) -> Response {
+    if id == INSTANCE || id == "acme" {
+        return Json(an_instance()).into_response();
+    }
+    problem(
+        StatusCode::NOT_FOUND,
+        "resource.not_found",
+        &format!("There is no instance `{id}`"),
+        "Look at the list.",
+    )
+}
+
+async fn create(State(asked): State<Asked>, Json(body): Json<Value>) -> Response {
+    asked.lock().unwrap().push(("POST instances".into(), body));
+    let answer = json!({"instance": an_instance(), "operation": an_operation("queued", "pending"),
+        "adminLogin": "admin", "adminPassword": "once"});
+    (StatusCode::ACCEPTED, Json(answer)).into_response()
+}
+
+async fn update(State(asked): State<Asked>, Json(body): Json<Value>) -> Response {
+    asked.lock().unwrap().push(("PUT instance".into(), body));
+    Json(json!({"instance": an_instance(), "operation": null})).into_response()
+}
+
+async fn delete(State(asked): State<Asked>, Query(query): Query<Value>) -> Response {
+    asked.lock().unwrap().push(("DELETE instance".into(), query));
+    accepted()
+}
+
+async fn refuse() -> Response {
+    problem(
+        StatusCode::CONFLICT,
+        "state.conflict",
+        "It is\u{1b}[2J stopped already",
+        "Start it.",
+    )
+}
+
+/// The first connection breaks off after two lines, the second is a proxy's fault, the third goes on to the end.
+async fn events(State(asked): State<Asked>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    let last = headers
+        .get("last-event-id")
+        .map(|value| value.to_str().unwrap().to_owned());
+    asked.lock().unwrap().push(("GET events".into(), json!(last)));
+    let count = asked
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|(what, _)| what == "GET events")
+        .count();
+    if id == SILENT {
+        std::future::pending::<()>().await;
+    }
+    let line = |seq: i64| {
+        let data = json!({"seq": seq, "at": "2026-11-23T12:00:00Z", "level": "output", "step": "pull", "line": format!("line {seq}")});
+        format!("event: line\nid: {seq}\ndata: {data}\n\n")
+    };
+    let operation = |kind: &str, state: &str, step: &str| {
+        format!("event: {kind}\ndata: {}\n\n", an_operation(state, step))
+    };
+    let end = if id == OPERATION {
+        ("done", "done")
+    } else {
+        ("failed", "failed")
+    };
+    let text = match count {
+        1 => [
+            &operation("operation", "running", "running"),
+            &line(1),
+            &line(2),
+            "event: line\nid: 3\nda",
+        ]
+        .concat(),
+        2 => return (StatusCode::BAD_GATEWAY, "<html>proxy</html>").into_response(),
+        // Line 2 comes again, as from a server that does not know better.
+        _ => [
+            &operation("operation", "running", "running"),
+            &line(2),
+            &line(3),
+            ": alive\n\n",
+            &operation("end", end.0, end.1),
+        ]
+        .concat(),
+    };
+    ([(header::CONTENT_TYPE, "text/event-stream")], text).into_response()
+}
+
+#[tokio::test]
+async fn lists_are_tables_or_one_document() {
+    let api = Api::start().await;
+    let ran = api.ocore(&["server", "list"]).await;
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(
+        ran.out,
+        "NAME   HOST      STATUS  INSTANCES  CORES  MEMORY  DISK FREE  DOCKER  SEEN\n\
+         alpha  10.0.0.1  active  1          –      8 GiB   –          –       –\n"
+    );
+    // A read is tried again; the first answer was a 503.
+    assert_eq!(
+        api.asked("GET servers"),
+        ["Bearer ocore_test", "Bearer ocore_test"]
+    );
+
+    let both = api.ocore(&["instance", "list", "--json"]).await.json();
+    assert_eq!(both["data"].as_array().unwrap().len(), 2);
+    let one = api.ocore(&["instance", "list", "--limit", "1"]).await;
+    assert_eq!(one.out.lines().count(), 2);
+    assert!(one.err.contains("--cursor next"), "{}", one.err);
+}
+
+#[tokio::test]
+async fn a_problem_is_told_with_its_mend() {
+    let api = Api::start().await;
+    let ran = api.ocore(&["instance", "stop", "acme"]).await;
+    assert_eq!((ran.code, ran.out.as_str()), (3, ""));
+    assert_eq!(
+        ran.err,
+        "error: Refused (state.conflict)\n  It is[2J stopped already\n  → Start it.\n  request req-1\n"
+    );
+    let ran = api.ocore(&["instance", "stop", "acme", "--json"]).await;
+    assert_eq!((ran.code, &ran.json()["code"]), (3, &json!("state.conflict")));
+}
+
+#[tokio::test]
+async fn nobody_there_and_wrong_usage_have_codes_of_their_own() {
+    let ran = run("http://127.0.0.1:1", &["server", "list", "--json"], "").await;
+    assert_eq!((ran.code, &ran.json()["code"]), (5, &json!("cli.unreachable")));
+    assert!(ran.err.contains("Connection refused"), "{}", ran.err);
+    let ran = run("ftp://x", &["server", "list"], "").await;
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    let ran = run("http://127.0.0.1:1", &["server", "add", "--host", "h"], "").await;
+    assert!(ran.code == 2 && ran.err.contains("--key-file"), "{}", ran.err);
+    let ran = run(
+        "http://127.0.0.1:1",
+        &["server", "add", "--local", "--key-file", "k"],
+        "",
+    )
+    .await;
+    assert_eq!(ran.code, 2, "{}", ran.err);
+}
+
+#[tokio::test]
+async fn following_survives_a_lost_connection() {
+    let api = Api::start().await;
+    let ran = api
+        .ocore(&["instance", "create", "Acme Prod", "--json", "--memory", "4G"])
+        .await;
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    // Each line once, in order.
+    let lines: Vec<_> = ran
+        .err
+        .lines()
+        .filter(|line| line.contains("line "))
+        .map(str::trim)
+        .collect();
+    assert_eq!(lines, ["line 1", "line 2", "line 3"]);
+    assert!(ran.err.contains("✓ Pull the image  1.5 s"), "{}", ran.err);
+    assert_eq!(api.asked("GET events"), [Value::Null, json!("2"), json!("2")]);
+    let answer = ran.json();
+    assert_eq!(
+        (&answer["operation"]["state"], &answer["adminPassword"]),
+        (&json!("done"), &json!("once"))
+    );
+    // The only server there is.
+    let body = &api.asked("POST instances")[0];
+    assert_eq!(
+        (&body["serverId"], &body["memoryLimitBytes"]),
+        (&json!(SERVER), &json!(4_u64 << 30))
+    );
+    assert!(
+        body.get("workers").is_none() && body.get("adminPassword").is_none(),
+        "{body}"
+    );
+}
+
+#[tokio::test]
+async fn an_operation_that_fails_is_a_failure() {
+    let api = Api::start().await;
+    let other = "0198aaaa-0000-7000-8000-00000000000f";
+    let ran = api.ocore(&["operation", "follow", other]).await;
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    assert!(
+        ran.err
+            .contains("no `odoo:99` (image.not_found)\n  → Use another."),
+        "{}",
+        ran.err
+    );
+}
+
+#[tokio::test]
+async fn not_waiting_returns_at_once() {
+    let api = Api::start().await;
+    let ran = api
+        .ocore(&["instance", "create", "acme", "--server", "alpha", "--no-wait"])
+        .await;
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(
+        ran.out.contains("password once") && ran.out.contains(&format!("follow {OPERATION}")),
+        "{}",
+        ran.out
+    );
+    assert!(api.asked("GET events").is_empty());
+}
+
+#[tokio::test]
+async fn deleting_wants_the_name() {
+    let api = Api::start().await;
+    // Without a terminal nobody can be asked.
+    let ran = api
+        .ocore_with(&["instance", "delete", "acme"], "Acme Prod\n")
+        .await;
+    assert!(
+        ran.code == 2 && ran.err.contains("--yes Acme Prod"),
+        "{}",
+        ran.err
+    );
+    let ran = api.ocore(&["instance", "delete", "acme", "--yes", "other"]).await;
+    assert!(
+        ran.code == 2 && ran.err.contains("nothing was done"),
+        "{}",
+        ran.err
+    );
+    assert!(api.asked("DELETE instance").is_empty());
+    // By its full name, which is no slug.
+    let ran = api
+        .ocore(&[
+            "instance",
+            "delete",
+            "Acme Prod",
+            "--confirm",
+            "acme",
+            "--no-dump",
+            "--no-wait",
+        ])
+        .await;
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(
+        api.asked("DELETE instance"),
+        [json!({"confirm": "acme", "keepDump": "false"})]
+    );
+}
+
+#[tokio::test]
+async fn secrets_come_by_file_and_input_and_are_never_shown() {
+    let api = Api::start().await;
+    let mut key = tempfile::NamedTempFile::new().unwrap();
+    writeln!(key, "-----BEGIN {CANARY}").unwrap();
+    let arguments = [
+        "server",
+        "add",
+        "alpha",
+        "--host",
+        "h",
+        "--no-wait",
+        "--key-file",
+        key.path().to_str().unwrap(),
+    ];
+    let with_key = api.ocore(&arguments).await;
+    let by_password = ["server", "add", "--host", "h", "--no-wait", "--password-stdin"];
+    let with_password = api.ocore_with(&by_password, &format!("{CANARY}\n")).await;
+    let create = [
+        "instance",
+        "create",
+        "acme",
+        "--server",
+        "alpha",
+        "--no-wait",
+        "--env-file",
+        "-",
+    ];
+    let with_variables = api.ocore_with(&create, &format!("API_KEY={CANARY}\n")).await;
+    for ran in [with_key, with_password, with_variables] {
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(!ran.out.contains(CANARY) && !ran.err.contains(CANARY));
+    }
+    let sent = api.asked("POST servers");
+    assert_eq!(
+        (&sent[0]["authMethod"], &sent[0]["name"]),
+        (&json!("key"), &json!("alpha"))
+    );
+    assert_eq!(sent[0]["sshPrivateKey"], format!("-----BEGIN {CANARY}\n"));
+    assert!(sent[0].get("sshPassword").is_none());
+    assert_eq!(
+        (&sent[1]["name"], &sent[1]["sshPassword"]),
+        (&json!("h"), &json!(CANARY))
+    );
+    assert_eq!(
+        api.asked("POST instances")[0]["envVars"],
+        json!({"API_KEY": CANARY})
+    );
+}
+
+#[tokio::test]
+async fn updating_keeps_the_variables_that_are_not_named() {
+    let api = Api::start().await;
+    let ran = api
+        .ocore(&[
+            "instance",
+            "update",
+            "acme",
+            "--env",
+            "NEW=1",
+            "--unset-env",
+            "DROP",
+        ])
+        .await;
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (0, "Nothing had to be changed.\n"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(
+        api.asked("PUT instance"),
+        [json!({"envVars": {"KEEP": null, "NEW": "1"}})]
+    );
+}
+
+#[tokio::test]
+async fn logs_come_as_they_are() {
+    let api = Api::start().await;
+    assert_eq!(
+        api.ocore(&["instance", "logs", "acme"]).await.out,
+        "first\nsecond\n"
+    );
+    assert_eq!(
+        api.ocore(&["instance", "logs", "acme", "--json"]).await.json(),
+        json!({"lines": ["first", "second"]})
+    );
+    assert_eq!(
+        api.ocore(&["instance", "logs", "acme", "-f", "--json"])
+            .await
+            .code,
+        2
+    );
+}
+
+#[tokio::test]
+async fn leaving_says_that_the_operation_goes_on() {
+    let api = Api::start().await;
+    let child = Command::new(env!("CARGO_BIN_EXE_ocore"))
+        .args(["operation", "follow", SILENT])
+        .env("OCORE_URL", format!("http://{}", api.address))
+        .env("OCORE_TOKEN", "ocore_test")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while api.asked("GET events").is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(id, nix::sys::signal::SIGINT).unwrap();
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap())
+        .await
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(
+        told.contains(&format!("ocore operation follow {SILENT}")),
+        "{told}"
+    );
+    assert!(
+        told.contains(&format!("ocore operation cancel {SILENT}")),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn names_cannot_leave_their_place_in_the_path() {
+    let api = Api::start().await;
+    for name in ["", ".", ".."] {
+        let ran = api.ocore(&["instance", "show", name]).await;
+        assert_eq!(ran.code, 2, "`{name}`: {}{}", ran.out, ran.err);
+    }
+    let ran = api.ocore(&["instance", "show", "../servers?x#y"]).await;
+    assert!(
+        ran.code == 3 && ran.err.contains("`../servers?x#y`"),
+        "{}",
+        ran.err
+    );
+}
