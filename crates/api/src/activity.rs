@@ -63,7 +63,7 @@ struct Wanted {
 
 /// What happened, newest first
 #[utoipa::path(
-    get, path = "/api/activity", tag = "activity", params(Wanted),
+    get, path = "/api/activity", operation_id = "listActivity", tag = "activity", params(Wanted),
     responses((status = 200, body = List<Activity>))
 )]
 async fn list(

@@ -68,7 +68,7 @@ struct Wanted {
 
 /// What is kept of deleted instances, newest first
 #[utoipa::path(
-    get, path = "/api/final-dumps", tag = "instances", params(Wanted),
+    get, path = "/api/final-dumps", operation_id = "listFinalDumps", tag = "instances", params(Wanted),
     responses((status = 200, body = List<FinalDump>))
 )]
 async fn list(

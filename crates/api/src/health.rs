@@ -35,7 +35,7 @@ struct Ready {
 }
 
 /// Whether the process answers
-#[utoipa::path(get, path = "/health", tag = "health", security(()), responses((status = 200, body = Alive)))]
+#[utoipa::path(get, path = "/health", operation_id = "isAlive", tag = "health", security(()), responses((status = 200, body = Alive)))]
 async fn alive() -> Json<Alive> {
     Json(Alive {
         status: "ok",
@@ -45,7 +45,7 @@ async fn alive() -> Json<Alive> {
 
 /// Whether it can do its work
 #[utoipa::path(
-    get, path = "/health/ready", tag = "health", security(()),
+    get, path = "/health/ready", operation_id = "isReady", tag = "health", security(()),
     responses((status = 200, body = Ready), (status = 503, body = Ready, description = "It cannot"))
 )]
 async fn ready(State(api): State<Api>) -> (StatusCode, Json<Ready>) {

@@ -15,7 +15,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 
 /// This description
 #[utoipa::path(
-    get, path = "/api/openapi.json", tag = "health", security(()),
+    get, path = "/api/openapi.json", operation_id = "describeApi", tag = "health", security(()),
     responses((status = 200, body = Object, description = "OpenAPI 3.1"))
 )]
 async fn describe() -> Json<OpenApi> {

@@ -25,7 +25,7 @@ enum Action {
 
 /// Start, stop or restart an instance
 #[utoipa::path(
-    post, path = "/api/instances/{id}/control", tag = "instances", request_body = ControlInstance,
+    post, path = "/api/instances/{id}/control", operation_id = "controlInstance", tag = "instances", request_body = ControlInstance,
     params(("id" = String, Path, description = "Id, slug or name")),
     responses((status = 202, body = InstanceAccepted))
 )]

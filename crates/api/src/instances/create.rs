@@ -92,7 +92,7 @@ pub(super) struct InstanceCreated {
 
 /// Create an instance
 #[utoipa::path(
-    post, path = "/api/instances", tag = "instances", request_body = CreateInstance,
+    post, path = "/api/instances", operation_id = "createInstance", tag = "instances", request_body = CreateInstance,
     responses((status = 202, body = InstanceCreated))
 )]
 pub(super) async fn create(

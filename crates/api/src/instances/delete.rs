@@ -21,7 +21,7 @@ pub(super) struct Wanted {
 
 /// Delete an instance
 #[utoipa::path(
-    delete, path = "/api/instances/{id}", tag = "instances",
+    delete, path = "/api/instances/{id}", operation_id = "deleteInstance", tag = "instances",
     params(("id" = String, Path, description = "Id, slug or name"), Wanted),
     responses((status = 202, body = InstanceAccepted))
 )]

@@ -35,7 +35,7 @@ pub(super) struct Wanted {
 ///
 /// Lines of text. Should the server be lost on the way, the last line says so and begins with `ocore:`.
 #[utoipa::path(
-    get, path = "/api/instances/{id}/logs", tag = "instances",
+    get, path = "/api/instances/{id}/logs", operation_id = "instanceLogs", tag = "instances",
     params(("id" = String, Path, description = "Id, slug or name"), Wanted),
     responses((status = 200, content_type = "text/plain", body = String))
 )]

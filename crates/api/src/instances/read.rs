@@ -40,7 +40,7 @@ pub(super) struct Wanted {
 
 /// Instances by name
 #[utoipa::path(
-    get, path = "/api/instances", tag = "instances", params(Wanted),
+    get, path = "/api/instances", operation_id = "listInstances", tag = "instances", params(Wanted),
     responses((status = 200, body = List<Instance>))
 )]
 pub(super) async fn list(
@@ -77,7 +77,7 @@ pub(super) async fn list(
 
 /// One instance, by id, slug or name
 #[utoipa::path(
-    get, path = "/api/instances/{id}", tag = "instances",
+    get, path = "/api/instances/{id}", operation_id = "showInstance", tag = "instances",
     params(("id" = String, Path, description = "Id, slug or name")),
     responses((status = 200, body = Instance))
 )]

@@ -67,7 +67,7 @@ pub(super) struct InstanceUpdated {
 ///
 /// Other settings need another container: an operation makes it, and goes back to the old one should it not serve.
 #[utoipa::path(
-    put, path = "/api/instances/{id}", tag = "instances", request_body = UpdateInstance,
+    put, path = "/api/instances/{id}", operation_id = "updateInstance", tag = "instances", request_body = UpdateInstance,
     params(("id" = String, Path, description = "Id, slug or name")),
     responses((status = 202, body = InstanceUpdated))
 )]

@@ -13,7 +13,7 @@ use crate::{Api, auth::Bearer, problem::Answer};
 ///
 /// What it did is undone; it ends `cancelled`.
 #[utoipa::path(
-    post, path = "/api/operations/{id}/cancel", tag = "operations", params(("id" = Uuid, Path)),
+    post, path = "/api/operations/{id}/cancel", operation_id = "cancelOperation", tag = "operations", params(("id" = Uuid, Path)),
     responses((status = 202, body = Operation))
 )]
 pub(super) async fn cancel(
@@ -31,7 +31,7 @@ pub(super) async fn cancel(
 ///
 /// The answer is a new operation.
 #[utoipa::path(
-    post, path = "/api/operations/{id}/retry", tag = "operations", params(("id" = Uuid, Path)),
+    post, path = "/api/operations/{id}/retry", operation_id = "retryOperation", tag = "operations", params(("id" = Uuid, Path)),
     responses((status = 202, body = Operation))
 )]
 pub(super) async fn retry(

@@ -30,7 +30,7 @@ pub(super) struct Wanted {
 /// Events: `line` (id: its number; data: the line), `operation` (the operation, at first and at every change), and
 /// `end` (the operation, when nothing more will happen; the stream ends). `Last-Event-ID` goes on where it ended.
 #[utoipa::path(
-    get, path = "/api/operations/{id}/logs", tag = "operations",
+    get, path = "/api/operations/{id}/logs", operation_id = "followOperation", tag = "operations",
     params(("id" = Uuid, Path), ("Last-Event-ID" = Option<i64>, Header), Wanted),
     responses((status = 200, content_type = "text/event-stream", body = ocore_domain::operation::Event))
 )]
@@ -50,7 +50,7 @@ pub(super) async fn logs(
 
 /// What an operation of a kind says
 #[utoipa::path(
-    get, path = "/api/operations/{kind}/{id}/logs", tag = "operations",
+    get, path = "/api/operations/{kind}/{id}/logs", operation_id = "followOperationByKind", tag = "operations",
     params(("kind" = String, Path), ("id" = Uuid, Path), ("Last-Event-ID" = Option<i64>, Header), Wanted),
     responses((status = 200, content_type = "text/event-stream", body = ocore_domain::operation::Event))
 )]

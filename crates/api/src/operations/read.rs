@@ -40,7 +40,7 @@ pub(super) struct Wanted {
 
 /// Operations, newest first
 #[utoipa::path(
-    get, path = "/api/operations", tag = "operations", params(Wanted),
+    get, path = "/api/operations", operation_id = "listOperations", tag = "operations", params(Wanted),
     responses((status = 200, body = List<Operation>))
 )]
 pub(super) async fn list(
@@ -73,7 +73,7 @@ pub(super) async fn list(
 
 /// One operation
 #[utoipa::path(
-    get, path = "/api/operations/{id}", tag = "operations", params(("id" = Uuid, Path)),
+    get, path = "/api/operations/{id}", operation_id = "showOperation", tag = "operations", params(("id" = Uuid, Path)),
     responses((status = 200, body = Operation))
 )]
 pub(super) async fn show(
@@ -88,7 +88,7 @@ pub(super) async fn show(
 
 /// The steps of an operation
 #[utoipa::path(
-    get, path = "/api/operations/{id}/steps", tag = "operations", params(("id" = Uuid, Path)),
+    get, path = "/api/operations/{id}/steps", operation_id = "operationSteps", tag = "operations", params(("id" = Uuid, Path)),
     responses((status = 200, body = List<Step>))
 )]
 pub(super) async fn steps(
@@ -103,7 +103,7 @@ pub(super) async fn steps(
 
 /// The steps of an operation of a kind
 #[utoipa::path(
-    get, path = "/api/operations/{kind}/{id}/steps", tag = "operations",
+    get, path = "/api/operations/{kind}/{id}/steps", operation_id = "operationStepsByKind", tag = "operations",
     params(("kind" = String, Path), ("id" = Uuid, Path)),
     responses((status = 200, body = List<Step>))
 )]

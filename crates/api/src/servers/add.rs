@@ -60,7 +60,7 @@ pub(super) struct AddServer {
 /// It is validated by an operation: the host key is pinned, the machine and its Docker are looked at, and the server's
 /// own PostgreSQL is started.
 #[utoipa::path(
-    post, path = "/api/servers", tag = "servers", request_body = AddServer,
+    post, path = "/api/servers", operation_id = "addServer", tag = "servers", request_body = AddServer,
     responses((status = 202, body = ServerAccepted))
 )]
 pub(super) async fn add(

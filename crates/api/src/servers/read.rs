@@ -34,7 +34,7 @@ pub(super) struct Wanted {
 
 /// Servers by name
 #[utoipa::path(
-    get, path = "/api/servers", tag = "servers", params(Wanted),
+    get, path = "/api/servers", operation_id = "listServers", tag = "servers", params(Wanted),
     responses((status = 200, body = List<Server>))
 )]
 pub(super) async fn list(
@@ -70,7 +70,7 @@ pub(super) async fn list(
 
 /// One server, by id or name
 #[utoipa::path(
-    get, path = "/api/servers/{id}", tag = "servers", params(("id" = String, Path, description = "Id or name")),
+    get, path = "/api/servers/{id}", operation_id = "showServer", tag = "servers", params(("id" = String, Path, description = "Id or name")),
     responses((status = 200, body = Server))
 )]
 pub(super) async fn show(

@@ -22,7 +22,7 @@ pub(super) struct Wanted {
 
 /// Remove a server
 #[utoipa::path(
-    delete, path = "/api/servers/{id}", tag = "servers",
+    delete, path = "/api/servers/{id}", operation_id = "removeServer", tag = "servers",
     params(("id" = String, Path, description = "Id or name"), Wanted),
     responses((status = 202, body = ServerAccepted))
 )]

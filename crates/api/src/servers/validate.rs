@@ -38,7 +38,7 @@ pub(super) struct ValidateServer {
 ///
 /// A changed host key is accepted only when its fingerprint is given.
 #[utoipa::path(
-    post, path = "/api/servers/{id}/validate", tag = "servers", request_body = ValidateServer,
+    post, path = "/api/servers/{id}/validate", operation_id = "validateServer", tag = "servers", request_body = ValidateServer,
     params(("id" = String, Path, description = "Id or name")),
     responses((status = 202, body = ServerAccepted))
 )]

@@ -1,0 +1,139 @@
+//! The database: the one that is configured, or oCore's own.
+
+use std::time::Duration;
+
+use ocore_domain::Problem;
+use ocore_store::{Sealer, Store, embedded::Embedded, migrate, notifications::Notifications};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::config::Config;
+
+/// The pause between two attempts to reach the database.
+const PAUSE: Duration = Duration::from_secs(2);
+/// How long connections may take to be given back at the end.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// The database, up to date.
+pub(crate) struct Database {
+    pub(crate) store: Store,
+    /// Past any pooler, for `LISTEN`.
+    direct: Option<Store>,
+    embedded: Option<Embedded>,
+    /// What it is, for people. Without a password.
+    pub(crate) name: String,
+}
+
+impl Database {
+    /// Connects, starting oCore's own PostgreSQL when none is configured, and runs the migrations that have not run.
+    ///
+    /// A configured one that does not answer yet is waited for, for ever or for `patience`.
+    pub(crate) async fn open(config: &Config, patience: Option<Duration>) -> anyhow::Result<Self> {
+        let sealer = Sealer::new(&config.encryption_key()?, &[]);
+        let (embedded, url) = match &config.database_url {
+            Some(url) => (None, url.clone()),
+            None => {
+                let own = Embedded::start(&config.data_dir, config.postgres_programs.as_deref()).await?;
+                let url = own.url();
+                (Some(own), url)
+            }
+        };
+        let name = match &embedded {
+            Some(own) => format!("its own PostgreSQL in {}", own.directory().display()),
+            None => format!("PostgreSQL at {}", shown(&url)),
+        };
+        let until = patience.map(|patience| Instant::now() + patience);
+        let connections = config.database_connections.clone();
+        let store = connect(&url, &name, connections, &sealer, until).await?;
+        let direct = match &config.database_direct_url {
+            Some(url) => Some(
+                connect(
+                    url,
+                    &format!("PostgreSQL at {}", shown(url)),
+                    0..=1,
+                    &sealer,
+                    until,
+                )
+                .await?,
+            ),
+            None => None,
+        };
+        migrate(direct.as_ref().unwrap_or(&store).pool())
+            .await
+            .map_err(Problem::from)?;
+        Ok(Self {
+            store,
+            direct,
+            embedded,
+            name,
+        })
+    }
+
+    /// What is heard of the rows from now on.
+    pub(crate) fn notifications(&self) -> Notifications {
+        Notifications::listen(self.direct.as_ref().unwrap_or(&self.store).pool().clone())
+    }
+
+    /// Closes every connection, and stops oCore's own PostgreSQL unless another process uses it.
+    pub(crate) async fn close(self) {
+        for store in [Some(self.store), self.direct].into_iter().flatten() {
+            if timeout(CLOSING, store.pool().close()).await.is_err() {
+                tracing::warn!("connections to the database were still in use at the end");
+            }
+        }
+        if let Some(embedded) = self.embedded {
+            embedded.stop().await;
+        }
+    }
+}
+
+async fn connect(
+    url: &SecretString,
+    name: &str,
+    connections: std::ops::RangeInclusive<u32>,
+    sealer: &Sealer,
+    until: Option<Instant>,
+) -> anyhow::Result<Store> {
+    tracing::info!("connecting to {name}");
+    loop {
+        match Store::connect(url, connections.clone(), sealer.clone()).await {
+            Ok(store) => return Ok(store),
+            Err(error) if error.is_unavailable() && until.is_none_or(|until| Instant::now() < until) => {
+                tracing::warn!("{name} does not answer yet ({error}); trying again");
+                sleep(PAUSE).await;
+            }
+            Err(error) => {
+                return Err(anyhow::anyhow!(
+                    "{name} cannot be used: {error}. Check DATABASE_URL."
+                ));
+            }
+        }
+    }
+}
+
+/// A database URL as it may be shown: without user, password and parameters.
+fn shown(url: &SecretString) -> String {
+    let url = url.expose_secret();
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    rest.split(['?', '#']).next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_its_secrets() {
+        for (url, text) in [
+            (
+                "postgres://ocore:canary@db:5432/ocore?password=canary",
+                "db:5432/ocore",
+            ),
+            ("postgresql://u:can@ary@[::1]/x", "[::1]/x"),
+            ("postgres:///ocore?host=/run/postgresql", "/ocore"),
+        ] {
+            assert_eq!(shown(&url.into()), text);
+        }
+    }
+}

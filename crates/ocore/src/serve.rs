@@ -1,0 +1,153 @@
+//! `ocore serve`: the database, the operations, the API, and the order in which they begin and end.
+
+use std::{io::Write, process, time::Duration};
+
+use anyhow::Context;
+use axum::serve::ListenerExt;
+use ocore_api::Api;
+use ocore_domain::OrganizationId;
+use ocore_operations::{Hands, Runtime, RuntimeConfig, faults};
+use ocore_store::tokens;
+use secrecy::ExposeSecret;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    config::{Config, LogFormat},
+    database::Database,
+};
+
+/// How long streams may take to end when everything else has.
+const STREAMS: Duration = Duration::from_secs(5);
+
+/// Serves until told to stop.
+pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+    start_log(&config)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    if config.development {
+        tracing::warn!("ENVIRONMENT=development: fit for trying things out, not for an installation");
+    }
+    let mut asked = Asked::listen()?;
+    let database = tokio::select! {
+        database = Database::open(&config, None) => database?,
+        () = asked.to_stop() => return Ok(()),
+    };
+    let served = serve(&config, &database, asked).await;
+    database.close().await;
+    served
+}
+
+async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("OCORE_LISTEN: {} cannot be listened on", config.listen))?;
+    let notifications = database.notifications();
+    let hands = Hands::new(database.store.clone(), notifications.clone());
+    let runtime = Runtime::start(hands.clone(), runtime_config(config)).await?;
+    let closing = CancellationToken::new();
+    let stopping = CancellationToken::new();
+    let api = Api {
+        store: database.store.clone(),
+        notifications,
+        hands,
+        closing: closing.clone(),
+    };
+    let address = listener.local_addr()?;
+    // An event is sent when it happens, not when a packet is full.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let serving = axum::serve(listener, ocore_api::router(api))
+        .with_graceful_shutdown(stopping.clone().cancelled_owned());
+    let serving = tokio::spawn(serving.into_future());
+    introduce(database).await?;
+    say(&format!(
+        "oCore {} listens on http://{address} and keeps its data in {}",
+        env!("CARGO_PKG_VERSION"),
+        database.name
+    ))?;
+
+    asked.to_stop().await;
+    tracing::info!(grace = ?config.shutdown_grace, "stopping: running steps may end; a second signal ends at once");
+    tokio::spawn(async move {
+        asked.to_stop().await;
+        process::exit(1);
+    });
+    stopping.cancel();
+    runtime.shutdown(config.shutdown_grace).await;
+    closing.cancel();
+    let _ = timeout(STREAMS, serving).await;
+    Ok(())
+}
+
+fn runtime_config(config: &Config) -> RuntimeConfig {
+    RuntimeConfig {
+        workers: usize::try_from(config.workers.get()).unwrap_or(usize::MAX),
+        per_server: i64::from(config.server_operations.get()),
+        health_interval: config.health_interval,
+        #[cfg(feature = "faults")]
+        faults: faults::from_environment(),
+        #[cfg(not(feature = "faults"))]
+        faults: std::sync::Arc::new(faults::NoFaults),
+    }
+}
+
+/// At the first start, makes a token for the administrator and shows it: once, and not in the log.
+async fn introduce(database: &Database) -> anyhow::Result<()> {
+    let mut conn = database.store.connection().await?;
+    if tokens::exist(&mut conn).await? {
+        return Ok(());
+    }
+    let token = tokens::create(&mut conn, OrganizationId::DEFAULT, "administrator").await?;
+    say(&format!(
+        "The administrator's token, shown only this once:\n\n  export OCORE_TOKEN={}\n",
+        token.expose_secret()
+    ))
+}
+
+/// Tells the person or program that started this process, whatever the log is set to.
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}")?;
+    Ok(out.flush()?)
+}
+
+fn start_log(config: &Config) -> anyhow::Result<()> {
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_new(&config.log)?)
+        .with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
+        LogFormat::Text => log.init(),
+    }
+    Ok(())
+}
+
+/// The signals that ask for an end.
+struct Asked {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Asked {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn to_stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
