@@ -4,7 +4,10 @@ mod db;
 mod postgres;
 mod process;
 mod sql;
+mod testbed;
 mod workspace;
+
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -26,12 +29,28 @@ enum Task {
     },
     /// Start a private PostgreSQL with oCore's schema and print its DATABASE_URL
     Db,
+    /// Servers of real parts on this machine: systemd, sshd, Docker Engine, Odoo
+    Testbed {
+        #[command(subcommand)]
+        action: testbed::Action,
+    },
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
     process::catch_signals()?;
-    match Arguments::parse().command {
+    match task {
         Task::Sql { check } => sql::command(check),
         Task::Db => db::command(),
+        Task::Testbed { action } => testbed::command(&action),
     }
 }
