@@ -14,9 +14,11 @@ echo 'deploy ALL=(ALL) NOPASSWD: ALL' >"$tree/etc/sudoers.d/deploy"
 chmod 440 "$tree/etc/sudoers.d/deploy"
 echo 'PasswordAuthentication yes' >"$tree/etc/ssh/sshd_config.d/testbed.conf"
 
-# Each server makes host keys of its own. cgroup v1 hierarchies come up read-only in a container without
+# Each server makes host keys and a machine id of its own (the file empty: without it systemd thinks of a first boot
+# and enables everything it knows, down to waiting for networks that never come). cgroup v1 hierarchies come up read-only in a container without
 # CAP_SYS_RESOURCE: make them writable before Docker starts.
-rm -f "$tree"/etc/ssh/ssh_host_* "$tree"/etc/machine-id
+rm -f "$tree"/etc/ssh/ssh_host_*
+: >"$tree/etc/machine-id"
 cat >"$tree/etc/systemd/system/testbed.service" <<'UNIT'
 [Unit]
 Before=docker.service containerd.service ssh.service

@@ -19,6 +19,14 @@ pub fn engine() -> Result<()> {
     if answers() {
         return Ok(());
     }
+    let refused = command::output(&mut docker::docker(&["info"]))
+        .is_ok_and(|said| said.stderr.contains("permission denied"));
+    if refused {
+        bail!(
+            "this user may not use Docker. Run this, log in again, and repeat the command:\n    \
+             sudo usermod -aG docker $USER"
+        );
+    }
     install(&ENGINE)?;
     if answers() {
         return Ok(());

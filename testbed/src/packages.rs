@@ -81,7 +81,7 @@ pub fn install(needs: &[Need]) -> Result<Vec<&'static str>> {
         apt.args(["-q", "-y"])
             .args(arguments)
             .env("DEBIAN_FRONTEND", "noninteractive");
-        // Installing must not start services: a database server or sshd on a developer's machine is not ours to run.
+        // A question nobody answers would hang.
         apt.env("NEEDRESTART_SUSPEND", "1");
         apt
     };

@@ -1,9 +1,14 @@
 //! `cargo xtask`: the project's own commands.
 
+mod arrows;
 mod db;
+mod demo;
+mod openapi;
 mod postgres;
 mod process;
+mod setup;
 mod sql;
+mod test;
 mod testbed;
 mod workspace;
 
@@ -21,6 +26,28 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Check what the other commands need, and install what is missing
+    Setup,
+    /// From nothing to a real Odoo on this machine
+    Demo {
+        /// Remove everything again as soon as a login has succeeded
+        #[arg(long)]
+        once: bool,
+    },
+    /// Run everything that has to hold
+    Test {
+        /// Leave the end-to-end tests out
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Check that crates depend downwards only
+    Arrows,
+    /// Renew `docs/openapi.json`, the description of the API
+    Openapi {
+        /// Change nothing: fail if it is out of date
+        #[arg(long)]
+        check: bool,
+    },
     /// Renew `.sqlx/`, from which queries are checked without a database
     Sql {
         /// Change nothing: fail if it is out of date
@@ -49,6 +76,11 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     process::catch_signals()?;
     match task {
+        Task::Setup => setup::command(),
+        Task::Demo { once } => demo::command(once),
+        Task::Test { fast } => test::command(fast),
+        Task::Arrows => arrows::command(),
+        Task::Openapi { check } => openapi::command(check),
         Task::Sql { check } => sql::command(check),
         Task::Db => db::command(),
         Task::Testbed { action } => testbed::command(&action),

@@ -1,0 +1,218 @@
+//! `cargo xtask test`: everything that has to hold, in the order in which it is quickest to fail.
+
+use std::{
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use ocore_testbed::command::output;
+
+use crate::{
+    arrows, openapi,
+    postgres::{self, Postgres},
+    process::{cargo, interrupted, run},
+    setup, sql, workspace,
+};
+
+/// How many servers the end-to-end tests use.
+const SERVERS: u8 = 2;
+
+/// Runs all stages; `fast` leaves the end-to-end tests out.
+pub(crate) fn command(fast: bool) -> Result<()> {
+    setup::for_tests()?;
+    let mut report = Report::default();
+    report.stage("format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
+    report.stage("arrows", arrows::command)?;
+    report.stage("deny", deny)?;
+    report.stage("clippy", clippy)?;
+    report.stage("sql", || sql::command(true))?;
+    report.stage("openapi", || openapi::command(true))?;
+    report.stage("rustdoc", rustdoc)?;
+    report.tests("tests", "default", tests)?;
+    if !fast && report.failed.is_empty() {
+        report.tests("end-to-end tests", "e2e", end_to_end)?;
+    } else if !fast {
+        println!("\n── end-to-end tests: left out, since what comes before them failed");
+    }
+    report.finish()
+}
+
+fn clippy() -> Result<()> {
+    run(&mut cargo(&[
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn rustdoc() -> Result<()> {
+    run(cargo(&[
+        "doc",
+        "--quiet",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ])
+    .env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn deny() -> Result<()> {
+    run(&mut cargo(&[
+        "deny",
+        "--log-level",
+        "error",
+        "check",
+        "bans",
+        "licenses",
+        "sources",
+    ]))?;
+    // The advisories are a git repository elsewhere, which cannot be reached from everywhere.
+    if output(&mut cargo(&["deny", "fetch", "db"]))?.success() {
+        return run(&mut cargo(&[
+            "deny",
+            "--log-level",
+            "error",
+            "check",
+            "--disable-fetch",
+            "advisories",
+        ]));
+    }
+    println!("advisories are NOT checked: their database cannot be fetched from here");
+    Ok(())
+}
+
+fn tests() -> Result<()> {
+    let postgres = Postgres::start()?;
+    run(nextest("default")
+        .arg("--workspace")
+        .env("DATABASE_URL", postgres.url("postgres"))
+        .env("PG_BIN", postgres::programs()?))
+}
+
+fn end_to_end() -> Result<()> {
+    ocore_testbed::up(SERVERS)?;
+    run(&mut cargo(&[
+        "build",
+        "--quiet",
+        "-p",
+        "ocore",
+        "--features",
+        "faults",
+    ]))?;
+    let binary = workspace::target().join("debug/ocore");
+    run(nextest("e2e")
+        .args(["-p", "ocore-testbed"])
+        .env("OCORE_BIN", binary))
+}
+
+fn nextest(profile: &str) -> Command {
+    cargo(&["nextest", "run", "--no-fail-fast", "--profile", profile])
+}
+
+/// What has happened so far.
+#[derive(Default)]
+struct Report {
+    times: Vec<(&'static str, Duration)>,
+    failed: Vec<&'static str>,
+    passed_tests: u64,
+    failed_tests: u64,
+}
+
+impl Report {
+    /// Runs a stage, prints how it went, and goes on after a failure: all faults are told at once.
+    fn stage(&mut self, name: &'static str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        println!("\n── {name}");
+        let began = Instant::now();
+        let result = work();
+        if interrupted() {
+            bail!("interrupted in {name}");
+        }
+        let time = began.elapsed();
+        match result {
+            Ok(()) => println!("── {name}: passed ({:.1} s)", time.as_secs_f64()),
+            Err(error) => {
+                println!("── {name}: FAILED ({:.1} s): {error:#}", time.as_secs_f64());
+                self.failed.push(name);
+            }
+        }
+        self.times.push((name, time));
+        Ok(())
+    }
+
+    /// Runs a stage of nextest and counts its tests.
+    fn tests(&mut self, name: &'static str, profile: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        let file = junit(profile);
+        // What an earlier run left must not be counted, should this one not come to its tests.
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        self.stage(name, work)?;
+        let Ok(text) = std::fs::read_to_string(&file) else {
+            return Ok(());
+        };
+        let (passed, failed) =
+            count(&text).with_context(|| format!("{} is not as expected", file.display()))?;
+        self.passed_tests += passed;
+        self.failed_tests += failed;
+        if failed > 0 {
+            // Its failure is counted by its tests.
+            self.failed.retain(|stage| *stage != name);
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<()> {
+        println!();
+        for (name, time) in &self.times {
+            println!("{:>8.1} s  {name}", time.as_secs_f64());
+        }
+        let failed = self.failed_tests + self.failed.len() as u64;
+        if !self.failed.is_empty() {
+            println!("failed: {}", self.failed.join(", "));
+        }
+        println!("{} passed, {failed} failed", self.passed_tests);
+        if failed > 0 {
+            std::process::exit(1);
+        }
+        Ok(())
+    }
+}
+
+/// Where nextest writes what it has run (`.config/nextest.toml`).
+fn junit(profile: &str) -> PathBuf {
+    workspace::target()
+        .join("nextest")
+        .join(profile)
+        .join("junit.xml")
+}
+
+/// Passed and failed tests, from the attributes of the file's `<testsuites>`.
+fn count(junit: &str) -> Option<(u64, u64)> {
+    let suites = junit.split_once("<testsuites ")?.1.split_once('>')?.0;
+    let number = |name: &str| {
+        let value = suites.split_once(&format!("{name}=\""))?.1.split_once('"')?.0;
+        value.parse::<u64>().ok()
+    };
+    let failed = number("failures")? + number("errors")?;
+    Some((number("tests")?.checked_sub(failed)?, failed))
+}
+
+#[cfg(test)]
+mod tests_of_counting {
+    use super::count;
+
+    #[test]
+    fn counts_what_nextest_reports() {
+        let file = r#"<?xml version="1.0"?><testsuites name="nextest-run" tests="7" failures="2" errors="1" uuid="x">
+            <testsuite name="a" tests="7" disabled="0" errors="1" failures="2"/></testsuites>"#;
+        assert_eq!(count(file), Some((4, 3)));
+        assert_eq!(count("<nothing/>"), None);
+    }
+}
