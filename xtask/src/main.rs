@@ -54,7 +54,7 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Start a private PostgreSQL with oCore's schema and print its DATABASE_URL
+    /// Start a private PostgreSQL with oCore's schema and print its `DATABASE_URL`
     Db,
     /// Servers of real parts on this machine: systemd, sshd, Docker Engine, Odoo
     Testbed {
@@ -65,7 +65,7 @@ enum Task {
 
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -73,16 +73,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(task: Task) -> Result<()> {
+fn run(task: Task) -> Result<ExitCode> {
     process::catch_signals()?;
     match task {
         Task::Setup => setup::command(),
         Task::Demo { once } => demo::command(once),
-        Task::Test { fast } => test::command(fast),
+        Task::Test { fast } => return test::command(fast),
         Task::Arrows => arrows::command(),
         Task::Openapi { check } => openapi::command(check),
         Task::Sql { check } => sql::command(check),
         Task::Db => db::command(),
         Task::Testbed { action } => testbed::command(&action),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

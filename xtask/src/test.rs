@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    process::Command,
+    process::{Command, ExitCode},
     time::{Duration, Instant},
 };
 
@@ -20,7 +20,7 @@ use crate::{
 const SERVERS: u8 = 2;
 
 /// Runs all stages; `fast` leaves the end-to-end tests out.
-pub(crate) fn command(fast: bool) -> Result<()> {
+pub(crate) fn command(fast: bool) -> Result<ExitCode> {
     setup::for_tests()?;
     let mut report = Report::default();
     report.stage("format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
@@ -36,7 +36,7 @@ pub(crate) fn command(fast: bool) -> Result<()> {
     } else if !fast {
         println!("\n── end-to-end tests: left out, since what comes before them failed");
     }
-    report.finish()
+    Ok(report.finish())
 }
 
 fn clippy() -> Result<()> {
@@ -168,7 +168,8 @@ impl Report {
         Ok(())
     }
 
-    fn finish(self) -> Result<()> {
+    /// Prints the sum of it, which has the last word.
+    fn finish(&self) -> ExitCode {
         println!();
         for (name, time) in &self.times {
             println!("{:>8.1} s  {name}", time.as_secs_f64());
@@ -179,9 +180,10 @@ impl Report {
         }
         println!("{} passed, {failed} failed", self.passed_tests);
         if failed > 0 {
-            std::process::exit(1);
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
         }
-        Ok(())
     }
 }
 
