@@ -14,7 +14,7 @@ pub fn bare(i: u8) -> Result<()> {
         [ ! -e $keep/bare ] || exit 0
         mkdir -p $keep
         # Everything the package has put on the disk, and what dpkg knows of it.
-        { dpkg -L docker.io | while read -r f; do { [ -d $f ] && [ ! -L $f ]; } || echo $f; done
+        { dpkg -L docker.io | while read -r f; do if [ -L $f ] || [ -f $f ]; then echo $f; fi; done
           ls -d /var/lib/dpkg/info/docker.io.* /var/lib/dpkg/status
           find /etc/systemd/system /var/lib/systemd/deb-systemd-helper-enabled -name 'docker*'
         } | sort -u | tar -C / -cf $keep/docker.tar.part --files-from=- -P

@@ -13,6 +13,7 @@ use crate::{
     cache,
     command::{Output, output},
     docker,
+    engine::tail,
 };
 
 /// The network of all servers.
@@ -70,9 +71,9 @@ pub(crate) fn sh(i: u8, script: &str) -> Result<String> {
     let answer = exec(i, script)?;
     if !answer.success() {
         bail!(
-            "on server {i}, a script failed ({}): {}\n{script}",
+            "on server {i}, a script failed ({}): {}",
             answer.status,
-            answer.stderr
+            tail(&answer.stderr)
         );
     }
     Ok(answer.stdout)
