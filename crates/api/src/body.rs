@@ -92,9 +92,12 @@ fn expected(path: &str, message: &str) -> Failure {
         Some((field, "duplicate field")) => Failure::field(&field, "stands twice"),
         Some((field, _)) => Failure::field(&field, "is not known"),
         None => {
-            let wanted = message
-                .rsplit_once(", expected ")
-                .map_or("valid", |(_, wanted)| wanted);
+            let wanted = match message.rsplit_once(", expected ") {
+                Some((_, wanted)) => wanted,
+                None if message.contains("integer") || message.contains("digit") => "a number",
+                None if message.contains("`true` or `false`") => "`true` or `false`",
+                None => "valid",
+            };
             Failure::field(
                 if path == "." { "body" } else { path },
                 &format!("must be {wanted}"),

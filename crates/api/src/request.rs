@@ -30,6 +30,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(crate) async fn answer(request: Request, next: Next) -> Response {
     let id = id(request.headers());
     let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
+    let is_health = request.uri().path().starts_with("/health");
     let work = async {
         let began = Instant::now();
         let mut response = problem::render(run(request, next).await, &id);
@@ -37,7 +38,12 @@ pub(crate) async fn answer(request: Request, next: Next) -> Response {
             response.headers_mut().insert(HEADER, value);
         }
         let (status, millis) = (response.status().as_u16(), began.elapsed().as_millis());
-        tracing::info!(status, millis, "answered");
+        // Somebody asks for the health every few seconds.
+        if is_health {
+            tracing::debug!(status, millis, "answered");
+        } else {
+            tracing::info!(status, millis, "answered");
+        }
         response
     };
     work.instrument(span).await

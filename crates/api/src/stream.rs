@@ -90,7 +90,7 @@ impl Watch {
                 Err(Stop::Over) => return,
                 // The database is away for a moment: the reader need not notice.
                 Err(Stop::Failed(failure)) => {
-                    tracing::warn!(?failure, operation = %self.id, "a stream waits")
+                    tracing::warn!(?failure, operation = %self.id, "a stream waits");
                 }
             }
             tokio::select! {

@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 
 use super::{
     Instance, environment,
-    settings::{Changes, changes, given},
+    settings::{Changes, changes},
     taken,
 };
 use crate::{
@@ -57,9 +57,7 @@ pub(super) struct CreateInstance {
     /// What the workers need if not given.
     memory_limit_bytes: Option<u64>,
     /// In thousandths of a core; all of them if not given.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<u32>)]
-    cpu_limit_millis: Option<Option<u32>>,
+    cpu_limit_millis: Option<u32>,
     limit_memory_soft: Option<u64>,
     limit_memory_hard: Option<u64>,
     limit_time_cpu: Option<u32>,

@@ -1,6 +1,6 @@
 //! `GET /api/instances/{id}/logs`: what its container says.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     body::Body,
@@ -57,7 +57,7 @@ pub(super) async fn logs(
     };
     let text = stream::iter(first)
         .chain(lines)
-        .map(line)
+        .map(|said| Ok::<_, Infallible>(line(said)))
         .take_until(api.closing.cancelled_owned());
     Ok((
         [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
@@ -66,9 +66,9 @@ pub(super) async fn logs(
         .into_response())
 }
 
-fn line(line: Result<String, Problem>) -> Result<String, std::convert::Infallible> {
-    Ok(match line {
+fn line(line: Result<String, Problem>) -> String {
+    match line {
         Ok(line) => format!("{}\n", line.trim_end_matches(['\n', '\r'])),
         Err(problem) => format!("ocore: {problem}\n"),
-    })
+    }
 }

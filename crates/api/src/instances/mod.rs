@@ -65,6 +65,7 @@ pub(crate) struct Instance {
     settings: Settings,
     /// The names of its environment variables; null stands for a value, which is never answered.
     #[schema(value_type = std::collections::HashMap<String, Option<String>>)]
+    #[expect(clippy::zero_sized_map_values, reason = "a JSON object of nulls")]
     env_vars: BTreeMap<String, ()>,
     /// In the container.
     http_port: u16,

@@ -10,6 +10,7 @@ use crate::problem::{Answer, Failure};
 
 /// What a request sets.
 #[derive(Default)]
+#[expect(clippy::option_option, reason = "not given, null, or a value: three cases")]
 pub(super) struct Changes {
     pub(super) image: Option<String>,
     pub(super) workers: Option<u32>,
@@ -32,7 +33,7 @@ macro_rules! changes {
             workers: $body.workers,
             max_cron_threads: $body.max_cron_threads,
             memory_limit_bytes: $body.memory_limit_bytes,
-            cpu_limit_millis: $body.cpu_limit_millis,
+            cpu_limit_millis: $body.cpu_limit_millis.into(),
             limit_memory_soft: $body.limit_memory_soft,
             limit_memory_hard: $body.limit_memory_hard,
             limit_time_cpu: $body.limit_time_cpu,

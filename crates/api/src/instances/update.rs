@@ -44,6 +44,7 @@ pub(super) struct UpdateInstance {
     memory_limit_bytes: Option<u64>,
     /// In thousandths of a core; null: all of them.
     #[serde(default, deserialize_with = "given")]
+    #[expect(clippy::option_option, reason = "not given, null, or a value: three cases")]
     #[schema(value_type = Option<u32>)]
     cpu_limit_millis: Option<Option<u32>>,
     limit_memory_soft: Option<u64>,

@@ -1,0 +1,12 @@
+//! The API from outside: requests through the whole router, on a real database of their own each.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod auth;
+mod canary;
+mod events;
+mod health;
+mod instances;
+mod operations;
+mod requests;
+mod servers;
+mod support;

@@ -1,0 +1,195 @@
+//! A client of the router, and rows to begin with.
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request, StatusCode, header},
+};
+use chrono::Utc;
+use http_body_util::BodyExt;
+use ocore_api::Api;
+use ocore_domain::{
+    OrganizationId, ServerId,
+    server::{DockerRoute, Privilege, ServerFacts, ServerStatus},
+};
+use ocore_operations::Hands;
+use ocore_store::{Sealer, Store, notifications::Notifications, servers, tokens};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tower::ServiceExt;
+
+pub(crate) struct Client {
+    pub(crate) api: Api,
+    router: Router,
+    token: String,
+}
+
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Reply {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("{} {}", self.status, self.text))
+    }
+
+    /// The answer of a request that went well.
+    #[track_caller]
+    pub(crate) fn ok(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.json()
+    }
+
+    /// Checks that this is a whole problem with this status and code, and answers it.
+    #[track_caller]
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(
+            self.headers[header::CONTENT_TYPE],
+            "application/problem+json",
+            "{}",
+            self.text
+        );
+        let problem = self.json();
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["type"], format!("https://docs.ocore.sh/problems/{code}"));
+        assert_eq!(
+            problem["requestId"],
+            self.headers["x-request-id"].to_str().unwrap()
+        );
+        for text in ["title", "detail", "mend"] {
+            assert!(!problem[text].as_str().unwrap().is_empty(), "{problem}");
+        }
+        problem
+    }
+
+    /// The names of the fields that are wrong.
+    #[track_caller]
+    pub(crate) fn fields(&self) -> Vec<String> {
+        let problem = self.problem(400, "request.invalid");
+        let fields = problem["fields"].as_array().unwrap().iter();
+        fields
+            .map(|field| field["field"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+impl Client {
+    pub(crate) async fn new(pool: PgPool) -> Self {
+        let store = Store::new(pool.clone(), Sealer::new(&"k".repeat(32).into(), &[]));
+        let notifications = Notifications::listen(pool);
+        let hands = Hands::new(store.clone(), notifications.clone());
+        let token = tokens::create(
+            &mut store.connection().await.unwrap(),
+            OrganizationId::DEFAULT,
+            "test",
+        )
+        .await
+        .unwrap();
+        let api = Api {
+            store,
+            notifications,
+            hands,
+            closing: tokio_util::sync::CancellationToken::new(),
+        };
+        Self {
+            router: ocore_api::router(api.clone()),
+            api,
+            token: token.expose_secret().to_owned(),
+        }
+    }
+
+    /// What a request bears to be let in.
+    pub(crate) fn token(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
+    /// A request as it is, without a token.
+    pub(crate) async fn raw(&self, request: Request<Body>) -> Reply {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+    }
+
+    /// An answer whose body is read piece by piece.
+    pub(crate) async fn stream(&self, path: &str, header: Option<(&str, &str)>) -> Body {
+        let mut request = Request::get(path).header("authorization", self.token());
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        response.into_body()
+    }
+
+    pub(crate) async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Reply {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", self.token());
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        self.raw(request.body(body).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
+        self.send("POST", path, Some(&body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Reply {
+        self.send("PUT", path, Some(&body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
+        self.send("DELETE", path, None).await
+    }
+
+    /// A server that takes instances, with 16 GiB of memory.
+    pub(crate) async fn active_server(&self, name: &str) -> ServerId {
+        let added = self
+            .post("/api/servers", json!({"name": name, "authMethod": "local"}))
+            .await
+            .ok(202);
+        let id: ServerId = serde_json::from_value(added["server"]["id"].clone()).unwrap();
+        let mut conn = self.api.store.connection().await.unwrap();
+        servers::set_facts(&mut conn, id, &facts()).await.unwrap();
+        servers::set_status(&mut conn, id, ServerStatus::Active, None)
+            .await
+            .unwrap();
+        id
+    }
+}
+
+fn facts() -> ServerFacts {
+    ServerFacts {
+        os_name: "Debian GNU/Linux".into(),
+        os_version: "12".into(),
+        kernel: "6.1".into(),
+        architecture: "x86_64".into(),
+        cpu_cores: 4,
+        ram_total_bytes: 16 << 30,
+        disk_total_bytes: 100 << 30,
+        disk_available_bytes: 50 << 30,
+        docker_version: "27.0".into(),
+        docker_route: DockerRoute::Socket,
+        privilege: Privilege::Root,
+        boot_id: "b".into(),
+        observed_at: Utc::now(),
+    }
+}
