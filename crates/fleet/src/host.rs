@@ -113,6 +113,27 @@ impl Finished {
     }
 }
 
+impl Finished {
+    /// A refusal by sudo as what it is; the command did not run then.
+    pub(crate) fn unless_sudo_refused(self) -> Result<Self, Problem> {
+        if self.status == 1 && self.stdout.is_empty() && self.stderr.starts_with("sudo: ") {
+            return Err(sudo_required(self.stderr.lines().next().unwrap_or_default()));
+        }
+        Ok(self)
+    }
+}
+
+pub(crate) fn sudo_required(why: &str) -> Problem {
+    Problem::new(
+        Code::SudoRequired,
+        format!("A command needs root, and the user may not use sudo without a password: {why}"),
+        "Connect as root, or allow it: echo 'USER ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ocore",
+    )
+}
+
+/// How long the output of a command that has ended is waited for.
+pub(crate) const AFTERGLOW: Duration = Duration::from_secs(2);
+
 /// A text as one word of a POSIX shell.
 pub(crate) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))

@@ -12,6 +12,7 @@ mod lines;
 mod local;
 mod ssh;
 mod stream;
+mod supervise;
 
 pub use access::{Access, Credential};
 pub use engine::{

@@ -1,13 +1,20 @@
 //! Output as it comes: kept up to a bound, and told line by line.
 
+use std::collections::VecDeque;
+
 use crate::LineSink;
 
-/// Bytes kept of each of a command's two outputs.
-const KEPT: usize = 1 << 20;
+/// Bytes kept of the beginning, and again of the end, of each of a command's two outputs.
+const KEPT: usize = 512 << 10;
+/// A line that is longer is told in pieces.
+const LONGEST: usize = 64 << 10;
 
 /// One output of a command.
 pub(crate) struct Collector {
-    kept: Vec<u8>,
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    /// Bytes between the two that were let go.
+    gone: usize,
     begun: Vec<u8>,
     sink: Option<LineSink>,
 }
@@ -15,20 +22,28 @@ pub(crate) struct Collector {
 impl Collector {
     pub(crate) fn new(sink: Option<LineSink>) -> Self {
         Self {
-            kept: Vec::new(),
+            head: Vec::new(),
+            tail: VecDeque::new(),
+            gone: 0,
             begun: Vec::new(),
             sink,
         }
     }
 
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        let room = KEPT.saturating_sub(self.kept.len());
-        self.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let (first, rest) = bytes.split_at(bytes.len().min(KEPT.saturating_sub(self.head.len())));
+        self.head.extend_from_slice(first);
+        self.tail.extend(rest);
+        let over = self.tail.len().saturating_sub(KEPT);
+        self.tail.drain(..over);
+        self.gone += over;
         if let Some(sink) = &self.sink {
-            self.begun.extend_from_slice(bytes);
-            while let Some(end) = self.begun.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.begun.drain(..=end).collect();
-                sink(String::from_utf8_lossy(&line).trim_end());
+            for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+                self.begun.extend_from_slice(piece);
+                if piece.ends_with(b"\n") || self.begun.len() > LONGEST {
+                    sink(String::from_utf8_lossy(&self.begun).trim_end());
+                    self.begun.clear();
+                }
             }
         }
     }
@@ -38,7 +53,12 @@ impl Collector {
         if let (Some(sink), false) = (&self.sink, self.begun.is_empty()) {
             sink(String::from_utf8_lossy(&self.begun).trim_end());
         }
-        String::from_utf8_lossy(&self.kept).into_owned()
+        let mut text = String::from_utf8_lossy(&self.head).into_owned();
+        if self.gone > 0 {
+            text.push_str(&format!("\n[… {} bytes are left out …]\n", self.gone));
+        }
+        text.push_str(&String::from_utf8_lossy(&Vec::from(self.tail)));
+        text
     }
 }
 
@@ -61,8 +81,19 @@ mod tests {
         }
         assert_eq!(collector.finish(), "one\r\ntwo\nthree");
         assert_eq!(*told.lock().unwrap(), ["one", "two", "three"]);
+    }
+
+    #[test]
+    fn of_a_flood_the_beginning_and_the_end_are_kept() {
         let mut flood = Collector::new(None);
-        flood.push(&vec![b'x'; KEPT + 10]);
-        assert_eq!(flood.finish().len(), KEPT);
+        flood.push(b"first ");
+        for _ in 0..300 {
+            flood.push(&[b'x'; 7000]);
+        }
+        flood.push(b" last");
+        let text = flood.finish();
+        assert!(text.len() < 2 * KEPT + 100, "{}", text.len());
+        assert!(text.starts_with("first ") && text.ends_with(" last"));
+        assert!(text.contains("bytes are left out"));
     }
 }

@@ -1,12 +1,9 @@
 //! This machine as a server.
 
-use std::{os::unix::process::ExitStatusExt, process::Stdio, sync::Arc};
+use std::{os::unix::process::ExitStatusExt, pin::pin, process::Stdio, sync::Arc};
 
 use async_trait::async_trait;
-use nix::{
-    sys::signal::{Signal, killpg},
-    unistd::Pid,
-};
+use futures::future::join3;
 use ocore_domain::{Code, Problem, server::DockerRoute};
 use secrecy::ExposeSecret;
 use tokio::{
@@ -19,9 +16,10 @@ use tokio::{
 
 use crate::{
     BoxedStream, Engine, Finished, Host, Script,
-    engine::{self, Dial},
-    host::too_long,
+    engine::{self, Bounds, Dial},
+    host::{AFTERGLOW, too_long},
     lines::Collector,
+    supervise::supervised,
 };
 
 /// This machine.
@@ -42,54 +40,16 @@ impl LocalHost {
 #[async_trait]
 impl Host for LocalHost {
     async fn run(&self, script: Script) -> Result<Finished, Problem> {
-        let root = nix::unistd::geteuid().is_root();
-        let mut command = if script.as_root && !root {
-            let mut sudo = Command::new("sudo");
-            sudo.args(["-n", "sh"]);
-            sudo
-        } else {
-            Command::new("sh")
-        };
-        let piped = if script.stdin.is_some() {
-            Stdio::piped()
-        } else {
-            Stdio::null()
-        };
-        let mut child = command
-            .args(["-c", &script.text])
-            .process_group(0)
-            .kill_on_drop(true)
-            .stdin(piped)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(Problem::internal)?;
-        let group = Group(child.id());
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let feed = async {
-            if let (Some(mut pipe), Some(bytes)) = (stdin, &script.stdin) {
-                // A command that does not read to the end is its own affair.
-                let _ = pipe.write_all(bytes.expose_secret()).await;
-            }
-        };
-        let work = async {
-            let ((), stdout, stderr) = tokio::join!(feed, collect(stdout, &script), collect(stderr, &script));
-            (child.wait().await, stdout, stderr)
-        };
-        let (status, stdout, stderr) = timeout(script.timeout, work)
+        let sudo = script.as_root && !nix::unistd::geteuid().is_root();
+        let limit = script.timeout;
+        let finished = timeout(limit, run(script, sudo))
             .await
-            .map_err(|_| too_long(script.timeout))?;
-        group.ended();
-        let status = status.map_err(Problem::internal)?;
-        let status = status
-            .code()
-            .or_else(|| status.signal().map(|signal| 128 + signal))
-            .unwrap_or(-1);
-        Ok(Finished {
-            status: i64::from(status),
-            stdout,
-            stderr,
-        })
+            .map_err(|_| too_long(limit))??;
+        if sudo {
+            finished.unless_sudo_refused()
+        } else {
+            Ok(finished)
+        }
     }
 
     async fn engine(&self) -> Result<Engine, Problem> {
@@ -109,7 +69,7 @@ impl Host for LocalHost {
                     std::io::ErrorKind::PermissionDenied => engine::permission_denied(&self.socket),
                     _ => engine::unavailable(&format!("{} does not answer: {error}", self.socket)),
                 })?;
-            Engine::negotiate(dial, alive).await
+            Engine::negotiate(dial, alive, Bounds::wide()).await
         };
         self.engine.get_or_try_init(|| make).await.cloned()
     }
@@ -138,35 +98,68 @@ pub(crate) fn refused(port: u16, why: &str) -> Problem {
     )
 }
 
-async fn collect(pipe: Option<impl AsyncRead + Unpin>, script: &Script) -> String {
-    let mut collector = Collector::new(script.lines.clone());
-    let Some(mut pipe) = pipe else {
-        return String::new();
+/// Runs a script. When this is dropped the pipe to the script closes, and with that ends all it started.
+async fn run(script: Script, sudo: bool) -> Result<Finished, Problem> {
+    let input = script
+        .stdin
+        .as_ref()
+        .map_or(0, |bytes| bytes.expose_secret().len());
+    let sudo: &[&str] = if sudo { &["sudo", "-n"] } else { &[] };
+    let words = supervised(input, ["sh", "-c", &script.text]);
+    let mut words = sudo.iter().copied().chain(words.iter().map(String::as_str));
+    let mut child = Command::new(words.next().unwrap_or("sh"))
+        .args(words)
+        // A Ctrl-C at oCore's terminal is not meant for it.
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| Problem::internal(format!("no command can be started: {error}")))?;
+    let mut stdin = child.stdin.take();
+    let (pipe_out, pipe_err) = (child.stdout.take(), child.stderr.take());
+    let (mut stdout, mut stderr) = (Collector::new(script.lines.clone()), Collector::new(script.lines));
+    let status = {
+        let feed = async {
+            if let (Some(pipe), Some(bytes)) = (&mut stdin, &script.stdin) {
+                // A command that does not read to the end is its own affair.
+                let _ = pipe.write_all(bytes.expose_secret()).await;
+            }
+        };
+        let mut read = pin!(join3(
+            feed,
+            collect(pipe_out, &mut stdout),
+            collect(pipe_err, &mut stderr)
+        ));
+        tokio::select! {
+            _ = &mut read => child.wait().await,
+            status = child.wait() => {
+                // What it left in the background may hold its output open for ever.
+                let _ = timeout(AFTERGLOW, read).await;
+                status
+            }
+        }
     };
+    drop(stdin);
+    let status = status.map_err(Problem::internal)?;
+    let status = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(-1);
+    Ok(Finished {
+        status: i64::from(status),
+        stdout: stdout.finish(),
+        stderr: stderr.finish(),
+    })
+}
+
+async fn collect(pipe: Option<impl AsyncRead + Unpin>, collector: &mut Collector) {
+    let Some(mut pipe) = pipe else { return };
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(read) = pipe.read(&mut buffer).await {
         if read == 0 {
             break;
         }
         collector.push(&buffer[..read]);
-    }
-    collector.finish()
-}
-
-/// A process group that is ended when it is dropped before its time.
-struct Group(Option<u32>);
-
-impl Group {
-    fn ended(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(pid) = self.0.and_then(|pid| i32::try_from(pid).ok()) {
-            let _ = killpg(Pid::from_raw(pid), Signal::SIGTERM);
-            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
-        }
     }
 }

@@ -10,13 +10,17 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use ocore_domain::Problem;
 
-use super::{Engine, Labels, by_labels, errors::is_absent};
+use super::{Engine, Labels, bears, by_labels, errors::is_absent};
 
 /// A container as it is.
 #[derive(Clone, Debug)]
 pub struct Container {
+    /// What the Engine calls it.
+    pub id: String,
     /// Its name.
     pub name: String,
+    /// Its image, as it was asked for.
+    pub image: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// What it does now.
@@ -27,6 +31,8 @@ pub struct Container {
     pub restart_count: i64,
     /// When it was last started.
     pub started_at: Option<DateTime<Utc>>,
+    /// Why it could not be started, in the Engine's words.
+    pub error: Option<String>,
     /// Whether the kernel ended it for want of memory.
     pub oom_killed: bool,
 }
@@ -65,11 +71,9 @@ impl Container {
         self.state == ContainerState::Running
     }
 
-    /// Whether it bears these labels.
+    /// Whether it bears these labels. Nothing belongs to nobody.
     pub fn belongs_to(&self, owner: &Labels) -> bool {
-        owner
-            .iter()
-            .all(|(name, value)| self.labels.get(name) == Some(value))
+        bears(&self.labels, owner)
     }
 }
 
@@ -109,18 +113,16 @@ impl Engine {
 
 fn read(inspected: ContainerInspectResponse) -> Container {
     let state = inspected.state.unwrap_or_default();
+    let config = inspected.config.unwrap_or_default();
     Container {
+        id: inspected.id.unwrap_or_default(),
         name: inspected
             .name
             .unwrap_or_default()
             .trim_start_matches('/')
             .to_owned(),
-        labels: inspected
-            .config
-            .and_then(|config| config.labels)
-            .unwrap_or_default()
-            .into_iter()
-            .collect(),
+        image: config.image.unwrap_or_default(),
+        labels: config.labels.unwrap_or_default().into_iter().collect(),
         state: match state.status {
             Some(ContainerStateStatusEnum::RUNNING) => ContainerState::Running,
             Some(ContainerStateStatusEnum::PAUSED) => ContainerState::Paused,
@@ -133,6 +135,7 @@ fn read(inspected: ContainerInspectResponse) -> Container {
         exit_code: state.exit_code,
         restart_count: inspected.restart_count.unwrap_or(0),
         started_at: state.started_at.and_then(|at| at.parse().ok()),
+        error: state.error.filter(|error| !error.is_empty()),
         oom_killed: state.oom_killed.unwrap_or(false),
     }
 }

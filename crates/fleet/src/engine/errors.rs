@@ -8,6 +8,10 @@ use super::Engine;
 impl Engine {
     /// What an error means that came while something was done with `what`.
     pub(super) fn problem(&self, error: Error, what: &str) -> Problem {
+        // What the way to the socket says of itself is more exact than anything told of it.
+        if let Some(problem) = told(&error) {
+            return problem;
+        }
         match error {
             Error::DockerResponseServerError { status_code, message } => {
                 refused(status_code, message.trim(), what)
@@ -23,6 +27,27 @@ impl Engine {
             ),
         }
     }
+}
+
+/// The problem that an error was made of, wherever it is hidden.
+fn told(error: &Error) -> Option<Problem> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(match error {
+        Error::IOError { err } => err,
+        Error::HyperResponseError { err } => err,
+        Error::HyperLegacyError { err } => err,
+        other => other,
+    });
+    while let Some(error) = cause {
+        let inner = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        let inner = inner.and_then(|inner| inner.downcast_ref::<Problem>());
+        if let Some(problem) = inner.or_else(|| error.downcast_ref::<Problem>()) {
+            return Some(problem.clone());
+        }
+        cause = error.source();
+    }
+    None
 }
 
 fn refused(status: u16, message: &str, what: &str) -> Problem {

@@ -1,18 +1,18 @@
 //! Commands in running containers.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use bollard::{
     container::LogOutput,
     exec::{CreateExecOptions, StartExecOptions, StartExecResults},
 };
-use futures::{StreamExt, stream::BoxStream};
+use futures::StreamExt;
 use ocore_domain::Problem;
 use secrecy::{ExposeSecret, SecretSlice};
 use tokio::{io::AsyncWriteExt, time::timeout};
 
 use super::Engine;
-use crate::{Finished, LineSink, host::too_long, lines::Collector};
+use crate::{Finished, LineSink, host::too_long, lines::Collector, supervise::supervised};
 
 /// A command in a running container.
 #[derive(Clone)]
@@ -29,11 +29,9 @@ pub struct Exec {
     pub lines: Option<LineSink>,
 }
 
-/// Says its number in the container first, then becomes the command, so that it can be ended.
-const SAY_NUMBER: &str = "echo $$; exec \"$@\"";
-
 impl Engine {
-    /// Runs a command in a running container. It is ended when the call is dropped or its time is over.
+    /// Runs a command in a running container whose image has a shell. It is ended, with all it started, when the
+    /// call is dropped, its time is over or the connection breaks.
     pub async fn exec(&self, container: &str, exec: Exec) -> Result<Finished, Problem> {
         let limit = exec.timeout;
         timeout(limit, self.exec_to_its_end(container, exec))
@@ -42,89 +40,58 @@ impl Engine {
     }
 
     async fn exec_to_its_end(&self, container: &str, exec: Exec) -> Result<Finished, Problem> {
-        let argv = ["sh", "-c", SAY_NUMBER, "sh"]
-            .into_iter()
-            .map(str::to_owned)
-            .chain(exec.argv)
-            .collect();
-        let (id, mut output, input) = self
-            .attach(container, argv, exec.user, exec.stdin.is_some())
-            .await?;
-        let mut running = Running {
-            engine: self.clone(),
-            container: container.to_owned(),
-            pid: None,
+        let _place = self.long().await?;
+        let input = exec.stdin.as_ref().map_or(0, |bytes| bytes.expose_secret().len());
+        let options = CreateExecOptions {
+            // Open until the command has ended: when it closes, the command is ended.
+            attach_stdin: Some(true),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            cmd: Some(supervised(input, exec.argv.iter().map(String::as_str))),
+            user: exec.user,
+            ..CreateExecOptions::default()
         };
+        let made = self.docker.create_exec(container, options).await;
+        let id = made.map_err(|error| self.problem(error, container))?.id;
+        let started = self.docker.start_exec(&id, None::<StartExecOptions>).await;
+        let started = started.map_err(|error| self.problem(error, container))?;
+        let StartExecResults::Attached {
+            mut output,
+            mut input,
+        } = started
+        else {
+            return Err(Problem::internal("an exec was not attached"));
+        };
+        let (mut stdout, mut stderr) = (Collector::new(exec.lines.clone()), Collector::new(exec.lines));
         let feed = async {
-            let mut input = input;
             if let Some(bytes) = &exec.stdin {
                 // A command that does not read to the end is its own affair.
                 let _ = input.write_all(bytes.expose_secret()).await;
+                let _ = input.flush().await;
             }
-            let _ = input.shutdown().await;
         };
         let read = async {
-            let (mut stdout, mut stderr) = (
-                Collector::new(exec.lines.clone()),
-                Collector::new(exec.lines.clone()),
-            );
-            let mut head = Some(Vec::new());
             while let Some(chunk) = output.next().await {
                 match chunk.map_err(|error| self.problem(error, container))? {
                     LogOutput::StdErr { message } => stderr.push(&message),
-                    other => {
-                        let bytes = other.into_bytes();
-                        let Some(begun) = head.as_mut() else {
-                            stdout.push(&bytes);
-                            continue;
-                        };
-                        begun.extend_from_slice(&bytes);
-                        if let Some(end) = begun.iter().position(|byte| *byte == b'\n') {
-                            running.pid = String::from_utf8_lossy(&begun[..end]).trim().parse().ok();
-                            stdout.push(&begun[end + 1..]);
-                            head = None;
-                        }
-                    }
+                    other => stdout.push(&other.into_bytes()),
                 }
             }
-            Ok::<_, Problem>((stdout.finish(), stderr.finish()))
+            Ok::<_, Problem>(())
         };
-        let ((), read) = tokio::join!(feed, read);
-        let (stdout, stderr) = read?;
+        {
+            let mut read = pin!(read);
+            tokio::select! {
+                ended = &mut read => ended?,
+                () = feed => read.await?,
+            }
+        }
         let status = self.exec_status(&id, container).await?;
-        running.pid = None;
         Ok(Finished {
             status,
-            stdout,
-            stderr,
+            stdout: stdout.finish(),
+            stderr: stderr.finish(),
         })
-    }
-
-    async fn attach(
-        &self,
-        container: &str,
-        argv: Vec<String>,
-        user: Option<String>,
-        stdin: bool,
-    ) -> Result<(String, Output, Input), Problem> {
-        let options = CreateExecOptions {
-            attach_stdin: Some(stdin),
-            attach_stdout: Some(true),
-            attach_stderr: Some(true),
-            cmd: Some(argv),
-            user,
-            ..CreateExecOptions::default()
-        };
-        let made = self
-            .docker
-            .create_exec(container, options)
-            .await
-            .map_err(|error| self.problem(error, container))?;
-        let started = self.docker.start_exec(&made.id, None::<StartExecOptions>).await;
-        match started.map_err(|error| self.problem(error, container))? {
-            StartExecResults::Attached { output, input } => Ok((made.id, output, input)),
-            StartExecResults::Detached => Err(Problem::internal("an exec was not attached")),
-        }
     }
 
     /// The output can end a moment before the Engine knows how the command ended.
@@ -145,41 +112,5 @@ impl Engine {
         Err(Problem::internal(
             "a command in a container closed its output and did not end",
         ))
-    }
-}
-
-type Output = BoxStream<'static, Result<LogOutput, bollard::errors::Error>>;
-type Input = std::pin::Pin<Box<dyn tokio::io::AsyncWrite + Send>>;
-
-/// A command that is ended when it is dropped before its time.
-struct Running {
-    engine: Engine,
-    container: String,
-    pid: Option<u32>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let Some(pid) = self.pid else { return };
-        let (engine, container) = (self.engine.clone(), self.container.clone());
-        tokio::spawn(async move {
-            // Its children first: a shell that is ended leaves them.
-            let script = format!(
-                "for p in /proc/[0-9]*; do [ \"$(sed 's/.*) //' $p/stat 2>/dev/null | cut -d' ' -f2)\" = {pid} ] && kill ${{p#/proc/}}; \
-                 done 2>/dev/null; kill {pid} 2>/dev/null; sleep 2; kill -9 {pid} 2>/dev/null; true"
-            );
-            let argv = vec!["sh".to_owned(), "-c".to_owned(), script];
-            let ended = async {
-                let (_, mut output, _input) = engine
-                    .attach(&container, argv, Some("0".to_owned()), false)
-                    .await
-                    .ok()?;
-                while output.next().await.is_some() {}
-                Some(())
-            };
-            if timeout(Duration::from_secs(10), ended).await.is_err() {
-                tracing::warn!(container, pid, "a command may still run there");
-            }
-        });
     }
 }

@@ -1,11 +1,17 @@
 //! Images.
 
-use bollard::query_parameters::CreateImageOptions;
+use std::{collections::HashMap, time::Duration};
+
+use bollard::{errors::Error, query_parameters::CreateImageOptions};
 use futures::TryStreamExt;
 use ocore_domain::{Code, Problem};
+use tokio::time::timeout;
 
 use super::{Engine, errors::is_absent};
 use crate::LineSink;
+
+/// How long the Engine may say nothing while it gets an image; unpacking a big layer takes its time.
+const STALL: Duration = Duration::from_secs(300);
 
 impl Engine {
     /// Whether an image is on the server.
@@ -35,6 +41,7 @@ impl Engine {
             lines(&format!("{image} is on the server"));
             return Ok(());
         }
+        let _place = self.long().await?;
         lines(&format!("Getting {image} from its registry"));
         let (name, tag) = split(image);
         let options = CreateImageOptions {
@@ -43,25 +50,21 @@ impl Engine {
             ..CreateImageOptions::default()
         };
         let mut progress = self.docker.create_image(Some(options), None, None);
-        let mut last = String::new();
+        // Each layer tells every few kilobytes; its changes of state are enough.
+        let mut layers: HashMap<String, String> = HashMap::new();
         loop {
-            let next = progress
-                .try_next()
-                .await
-                .map_err(|error| not_found(image, &error.to_string()))?;
+            let next = timeout(STALL, progress.try_next()).await;
+            let next = next.map_err(|_| not_found(image, "the registry stopped sending"))?;
+            let next = next.map_err(|error| match error {
+                Error::DockerStreamError { error } => not_found(image, &error),
+                Error::DockerResponseServerError { message, .. } => not_found(image, &message),
+                other => self.problem(other, image),
+            })?;
             let Some(step) = next else { break };
-            // Each layer tells every few kilobytes; its changes of state are enough.
-            let said = [step.id, step.status]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
-                .join(": ");
-            if said != last {
-                lines(&said);
-                last = said;
-            }
-            if let Some(message) = step.error_detail.and_then(|error| error.message) {
-                return Err(not_found(image, &message));
+            let (layer, status) = (step.id.unwrap_or_default(), step.status.unwrap_or_default());
+            if layers.get(&layer) != Some(&status) {
+                lines(format!("{layer}: {status}").trim_start_matches(": "));
+                layers.insert(layer, status);
             }
         }
         if self.image_present(image).await? {

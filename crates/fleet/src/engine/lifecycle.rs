@@ -7,6 +7,7 @@ use bollard::query_parameters::{
     StopContainerOptions,
 };
 use ocore_domain::{Code, Problem};
+use tokio::time::sleep;
 
 use super::{
     ContainerSpec, Engine, Labels,
@@ -96,13 +97,28 @@ impl Engine {
                 link: false,
             };
             match self.docker.remove_container(name, Some(options)).await {
-                Err(error) if !is_absent(&error) && !error.to_string().contains("already in progress") => {
-                    return Err(self.problem(error, name));
+                Err(error) if error.to_string().contains("already in progress") => {
+                    self.until_gone(name).await?
                 }
+                Err(error) if !is_absent(&error) => return Err(self.problem(error, name)),
                 _ => {}
             }
         }
         Ok(())
+    }
+    /// Somebody else removes it; its name is free only after that.
+    async fn until_gone(&self, name: &str) -> Result<(), Problem> {
+        for _ in 0..150 {
+            if self.container(name).await?.is_none() {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+        Err(Problem::new(
+            Code::DockerFailed,
+            format!("Docker has been removing the container {name} for half a minute"),
+            "Look at Docker's log on the server (journalctl -u docker), then retry.",
+        ))
     }
 }
 

@@ -16,12 +16,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bollard::Docker;
 use ocore_domain::Problem;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use container::{Container, ContainerState};
 pub(crate) use errors::{missing, permission_denied, unavailable};
 pub use exec::Exec;
 pub use spec::{ContainerSpec, Mount, PortBinding, Restart};
-pub(crate) use transport::Dial;
+pub(crate) use transport::{Bounds, Dial};
 pub use upload::UploadFile;
 
 /// The labels by which oCore knows what is its own. What does not bear them it never removes.
@@ -53,6 +54,7 @@ pub struct EngineInfo {
 pub struct Engine {
     docker: Docker,
     alive: Arc<dyn Fn() -> bool + Send + Sync>,
+    long: Arc<Semaphore>,
 }
 
 impl Engine {
@@ -60,17 +62,25 @@ impl Engine {
     pub(crate) async fn negotiate(
         dial: Dial,
         alive: Arc<dyn Fn() -> bool + Send + Sync>,
+        bounds: Bounds,
     ) -> Result<Self, Problem> {
-        let docker = transport::docker(dial).map_err(Problem::internal)?;
+        let docker = transport::docker(dial, &bounds).map_err(Problem::internal)?;
         let engine = Self {
             docker: docker.clone(),
             alive,
+            long: Arc::new(Semaphore::new(bounds.long)),
         };
         let docker = docker
             .negotiate_version()
             .await
             .map_err(|error| engine.problem(error, "Docker"))?;
         Ok(Self { docker, ..engine })
+    }
+
+    /// A place for an answer that lasts: without a bound, calls that last could take every connection and then wait
+    /// for each other's next.
+    async fn long(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.long.clone().acquire_owned().await.map_err(Problem::internal)
     }
 
     /// The client itself.
@@ -103,11 +113,13 @@ impl Engine {
     }
 }
 
-/// Whether a thing's labels hold all of these.
-fn bears(labels: Option<&std::collections::HashMap<String, String>>, owner: &Labels) -> bool {
-    owner
-        .iter()
-        .all(|(name, value)| labels.and_then(|labels| labels.get(name)) == Some(value))
+/// Whether a thing's labels hold all of these. Nothing belongs to nobody.
+fn bears<'a, L>(labels: L, owner: &Labels) -> bool
+where
+    L: IntoIterator<Item = (&'a String, &'a String)> + Copy,
+{
+    let has = |(name, value)| labels.into_iter().any(|(n, v)| n == name && v == value);
+    !owner.is_empty() && owner.iter().all(has)
 }
 
 fn as_map(labels: &Labels) -> std::collections::HashMap<String, String> {

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
+use bollard::{container::LogOutput, query_parameters::LogsOptions};
 use futures::TryStreamExt;
 use ocore_domain::Problem;
 use tokio::time::timeout;
 
 use super::{ContainerSpec, Engine, Labels};
-use crate::{Finished, LineSink, host::too_long};
-
-/// Lines kept of what it says.
-const KEPT: usize = 5000;
+use crate::{Finished, LineSink, host::too_long, lines::Collector};
 
 impl Engine {
     /// Runs a container to its end and removes it, also when the call is dropped or its time is over. One that an
@@ -31,31 +29,37 @@ impl Engine {
         let work = async {
             self.create_container(spec).await?;
             self.start(&spec.name).await?;
-            let said = self.listen(&spec.name, lines).await?;
-            Ok::<_, Problem>((said, self.wait(&spec.name).await?))
+            let (stdout, stderr) = self.listen(&spec.name, lines).await?;
+            let status = self.wait(&spec.name).await?;
+            Ok::<_, Problem>(Finished {
+                status,
+                stdout,
+                stderr,
+            })
         };
-        let (stdout, status) = timeout(limit, work).await.map_err(|_| too_long(limit))??;
+        let finished = timeout(limit, work).await.map_err(|_| too_long(limit))??;
         running.remove().await?;
-        Ok(Finished {
-            status,
-            stdout,
-            stderr: String::new(),
-        })
+        Ok(finished)
     }
 
-    async fn listen(&self, name: &str, lines: Option<LineSink>) -> Result<String, Problem> {
-        let mut log = self.logs(name, true, None);
-        let mut said = std::collections::VecDeque::new();
-        while let Some(line) = log.try_next().await? {
-            if let Some(sink) = &lines {
-                sink(&line);
-            }
-            said.push_back(line);
-            if said.len() > KEPT {
-                said.pop_front();
+    /// Both of its outputs.
+    async fn listen(&self, name: &str, lines: Option<LineSink>) -> Result<(String, String), Problem> {
+        let _place = self.long().await?;
+        let options = LogsOptions {
+            follow: true,
+            stdout: true,
+            stderr: true,
+            ..LogsOptions::default()
+        };
+        let mut log = std::pin::pin!(self.docker.logs(name, Some(options)));
+        let (mut stdout, mut stderr) = (Collector::new(lines.clone()), Collector::new(lines));
+        while let Some(chunk) = log.try_next().await.map_err(|error| self.problem(error, name))? {
+            match chunk {
+                LogOutput::StdErr { message } => stderr.push(&message),
+                other => stdout.push(&other.into_bytes()),
             }
         }
-        Ok(Vec::from(said).join("\n"))
+        Ok((stdout.finish(), stderr.finish()))
     }
 
     /// Its exit status; the log can end a moment before it does.
@@ -100,7 +104,10 @@ impl Drop for Running {
             std::mem::take(&mut self.name),
             std::mem::take(&mut self.owner),
         );
-        tokio::spawn(async move {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        runtime.spawn(async move {
             if let Err(problem) = engine.remove_container(&name, &owner).await {
                 tracing::warn!(container = name, %problem, "a container may still run there");
             }

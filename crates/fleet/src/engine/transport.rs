@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use hyper::Uri;
 use hyper_util::{
     client::legacy::Client,
-    rt::{TokioExecutor, TokioIo},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use tower_service::Service;
 
@@ -48,10 +48,39 @@ impl Service<Uri> for Connector {
     }
 }
 
-pub(super) fn docker(dial: Dial) -> Result<Docker, bollard::errors::Error> {
+/// How many connections the way to the socket can bear.
+pub(crate) struct Bounds {
+    /// Answers that last, at once.
+    pub(super) long: usize,
+    idle: usize,
+    idle_for: Duration,
+}
+
+impl Bounds {
+    /// Connections cost next to nothing.
+    pub(crate) const fn wide() -> Self {
+        Self {
+            long: 56,
+            idle: 8,
+            idle_for: Duration::from_secs(30),
+        }
+    }
+
+    /// Each connection is one of so many SSH sessions; one is left for the answers that do not last.
+    pub(crate) fn narrow(connections: usize) -> Self {
+        Self {
+            long: connections.saturating_sub(1).max(1),
+            idle: 1,
+            idle_for: Duration::from_secs(5),
+        }
+    }
+}
+
+pub(super) fn docker(dial: Dial, bounds: &Bounds) -> Result<Docker, bollard::errors::Error> {
     let client = Client::builder(TokioExecutor::new())
-        .pool_idle_timeout(Duration::from_secs(30))
-        .pool_max_idle_per_host(4)
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(bounds.idle_for)
+        .pool_max_idle_per_host(bounds.idle)
         .build(Connector(dial));
     let client = Arc::new(client);
     let transport = move |request: BollardRequest| {

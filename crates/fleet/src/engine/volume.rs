@@ -15,7 +15,7 @@ impl Engine {
     /// Makes a volume; one of the same owner is left alone, one of another is a fault.
     pub async fn ensure_volume(&self, name: &str, labels: &Labels) -> Result<(), Problem> {
         match self.docker.inspect_volume(name).await {
-            Ok(found) if bears(Some(&found.labels), labels) => return Ok(()),
+            Ok(found) if bears(&found.labels, labels) => return Ok(()),
             Ok(_) => return Err(foreign("volume", name)),
             Err(error) if is_absent(&error) => {}
             Err(error) => return Err(self.problem(error, name)),
@@ -35,7 +35,7 @@ impl Engine {
     /// Removes a volume of this owner; that there is none is fine.
     pub async fn remove_volume(&self, name: &str, owner: &Labels) -> Result<(), Problem> {
         match self.docker.inspect_volume(name).await {
-            Ok(found) if bears(Some(&found.labels), owner) => {}
+            Ok(found) if bears(&found.labels, owner) => {}
             Ok(_) => return Err(foreign("volume", name)),
             Err(error) if is_absent(&error) => return Ok(()),
             Err(error) => return Err(self.problem(error, name)),
@@ -68,7 +68,7 @@ impl Engine {
             .inspect_network(name, None::<InspectNetworkOptions>)
             .await
         {
-            Ok(found) if bears(found.labels.as_ref(), labels) => return Ok(()),
+            Ok(found) if found.labels.as_ref().is_some_and(|have| bears(have, labels)) => return Ok(()),
             Ok(_) => return Err(foreign("network", name)),
             Err(error) if is_absent(&error) => {}
             Err(error) => return Err(self.problem(error, name)),
@@ -92,7 +92,7 @@ impl Engine {
             .inspect_network(name, None::<InspectNetworkOptions>)
             .await
         {
-            Ok(found) if bears(found.labels.as_ref(), owner) => {}
+            Ok(found) if found.labels.as_ref().is_some_and(|have| bears(have, owner)) => {}
             Ok(_) => return Err(foreign("network", name)),
             Err(error) if is_absent(&error) => return Ok(()),
             Err(error) => return Err(self.problem(error, name)),

@@ -7,6 +7,7 @@ use std::{
 
 use ocore_domain::{Code, Problem};
 use russh::{
+    MethodKind, MethodSet,
     client::{self, AuthResult, Handle, KeyboardInteractiveAuthResponse},
     keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKey, decode_secret_key},
 };
@@ -68,16 +69,24 @@ pub(super) async fn connect(access: &Access) -> Result<(Handle<Watch>, HostKey),
         .ok_or_else(|| Problem::internal("the server showed no key"))?;
     let let_in = timeout(LIMIT, credential.present(&mut connection, &access.user)).await;
     match let_in {
-        Ok(Ok(true)) => Ok((connection, key)),
-        Ok(Ok(false)) => Err(Problem::new(
-            Code::SshAuthFailed,
-            format!(
-                "{place} does not let {} in with this {}",
-                access.user,
-                credential.name()
-            ),
-            "Check user, key or password; a key's public half belongs into ~/.ssh/authorized_keys of that user.",
-        )),
+        Ok(Ok(Ok(()))) => Ok((connection, key)),
+        Ok(Ok(Err(ways))) => {
+            let ways: Vec<&str> = ways.iter().map(Into::into).collect();
+            Err(Problem::new(
+                Code::SshAuthFailed,
+                format!(
+                    "{place} does not let {} in with this {}; it accepts: {}",
+                    access.user,
+                    credential.name(),
+                    if ways.is_empty() {
+                        "nothing more".to_owned()
+                    } else {
+                        ways.join(", ")
+                    }
+                ),
+                "Check user, key or password; a key's public half belongs into ~/.ssh/authorized_keys of that user.",
+            ))
+        }
         Ok(Err(error)) => Err(protocol(&place, &error.to_string())),
         Err(_) => Err(protocol(&place, "it did not answer the log-in in time")),
     }
@@ -198,22 +207,46 @@ impl Opened {
         }
     }
 
-    async fn present(&self, connection: &mut Handle<Watch>, user: &str) -> Result<bool, russh::Error> {
-        match self {
+    /// Presents it; answers by which ways the server would let somebody in, if not by this.
+    async fn present(
+        &self,
+        connection: &mut Handle<Watch>,
+        user: &str,
+    ) -> Result<Result<(), MethodSet>, russh::Error> {
+        let answer = match self {
             Self::Key(key) => {
-                let hash = connection.best_supported_rsa_hash().await?.flatten();
+                // The server is asked for this only where it matters: some do not answer, and that costs a second.
+                let hash = if key.algorithm().is_rsa() {
+                    connection.best_supported_rsa_hash().await?.flatten()
+                } else {
+                    None
+                };
                 let key = PrivateKeyWithHashAlg::new(key.clone(), hash);
-                Ok(connection.authenticate_publickey(user, key).await?.success())
+                connection.authenticate_publickey(user, key).await?
             }
             Self::Password(password) => {
-                let result = connection
+                connection
                     .authenticate_password(user, password.expose_secret())
-                    .await?;
-                if matches!(result, AuthResult::Success) {
-                    return Ok(true);
-                }
-                answer_prompts(connection, user, password).await
+                    .await?
             }
+        };
+        match (answer, self) {
+            (AuthResult::Success, _) => Ok(Ok(())),
+            (
+                AuthResult::Failure {
+                    remaining_methods, ..
+                },
+                Self::Password(password),
+            ) if remaining_methods.contains(&MethodKind::KeyboardInteractive) => {
+                let let_in = answer_prompts(connection, user, password).await?;
+                Ok(if let_in { Ok(()) } else { Err(remaining_methods) })
+            }
+            (
+                AuthResult::Failure {
+                    remaining_methods, ..
+                },
+                _,
+            ) => Ok(Err(remaining_methods)),
         }
     }
 }
@@ -250,7 +283,10 @@ async fn answer_prompts(
 }
 
 fn open_key(key: &SecretString, passphrase: Option<&SecretString>) -> Result<PrivateKey, Problem> {
-    let text = key.expose_secret();
+    // What was pasted may have spaces at the ends of its lines, which its readers do not forgive.
+    let text: Vec<&str> = key.expose_secret().lines().map(str::trim).collect();
+    let text = SecretString::from(text.join("\n"));
+    let text = text.expose_secret();
     let passphrase = passphrase
         .map(ExposeSecret::expose_secret)
         .filter(|passphrase| !passphrase.is_empty());

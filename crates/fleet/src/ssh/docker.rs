@@ -7,95 +7,102 @@ use ocore_domain::{
     Code, Problem,
     server::{DockerRoute, Privilege},
 };
-use tokio::time::timeout;
+use russh::ChannelOpenFailure;
 
-use super::{Link, OPEN, exec};
+use super::{Link, channel::ChannelStream, exec};
 use crate::{
     BoxedStream, Engine, Script,
-    engine::{self, Dial},
+    engine::{self, Bounds, Dial},
     host::quote,
     stream::Placed,
 };
 
-pub(super) async fn engine(host: &Arc<Link>) -> Result<(Engine, DockerRoute), Problem> {
-    let route = find_route(host).await?;
+pub(super) async fn engine(link: &Arc<Link>) -> Result<(Engine, DockerRoute), Problem> {
+    let route = find_route(link).await?;
     let dial: Dial = {
-        let host = host.clone();
+        let link = link.clone();
         Arc::new(move || {
-            let host = host.clone();
-            Box::pin(async move {
-                dial(&host, route)
-                    .await
-                    .map_err(|problem| io::Error::other(problem.detail))
-            })
+            let link = link.clone();
+            Box::pin(async move { dial(&link, route).await.map_err(io::Error::other) })
         })
     };
     let alive = {
-        let host = host.clone();
-        Arc::new(move || host.is_alive())
+        let link = link.clone();
+        Arc::new(move || link.is_alive())
     };
-    Ok((Engine::negotiate(dial, alive).await?, route))
+    let bounds = match route {
+        DockerRoute::DialStdio => Bounds::narrow(link.pipes.available_permits()),
+        _ => Bounds::wide(),
+    };
+    Ok((Engine::negotiate(dial, alive, bounds).await?, route))
 }
 
-/// What one look at the socket tells.
-async fn find_route(host: &Arc<Link>) -> Result<DockerRoute, Problem> {
-    let socket = quote(&host.docker_socket);
+/// A forwarded socket if there is one to be had, else what a look at the server tells.
+async fn find_route(link: &Arc<Link>) -> Result<DockerRoute, Problem> {
+    match streamlocal(link).await? {
+        Ok(_) => return Ok(DockerRoute::Streamlocal),
+        Err(reason) => tracing::debug!(server = %link.name, ?reason, "no forwarded socket"),
+    }
+    let socket = quote(&link.docker_socket);
     let script = format!(
         "if [ -S {socket} ]; then if [ -w {socket} ]; then echo open; else echo closed; fi; \
          elif command -v dockerd >/dev/null || [ -x /usr/sbin/dockerd ] || [ -x /usr/bin/dockerd ]; then echo stopped; \
-         else echo missing; fi; command -v docker >/dev/null && echo client"
+         else echo missing; fi; if command -v docker >/dev/null; then echo client; fi"
     );
-    let answer = exec::run(host, Script::new(script)).await?.stdout;
-    let client = answer.contains("client");
+    let answer = exec::run(link, Script::new(script))
+        .await?
+        .success("Looking for Docker")?;
+    let (client, sudo) = (answer.contains("client"), link.privilege == Privilege::Sudo);
     match answer.lines().next().unwrap_or("") {
-        "open" => {}
-        "closed" if host.privilege == Privilege::Sudo && client => return Ok(DockerRoute::DialStdio),
-        "closed" => return Err(engine::permission_denied(&host.docker_socket)),
-        "stopped" => return Err(engine::unavailable("Docker is installed and does not run")),
-        _ => return Err(engine::missing(&host.docker_socket)),
-    }
-    match timeout(OPEN, streamlocal(host)).await {
-        Ok(Ok(_)) => Ok(DockerRoute::Streamlocal),
-        Ok(Err(russh::Error::ChannelOpenFailure(_))) if client => Ok(DockerRoute::DialStdio),
-        Ok(Err(russh::Error::ChannelOpenFailure(_))) => Err(Problem::new(
+        "open" if client => Ok(DockerRoute::DialStdio),
+        "open" => Err(Problem::new(
             Code::DockerUnavailable,
-            "sshd forbids forwarding to Docker's socket, and the docker command is not there to go round",
+            "Docker's socket is there, but sshd does not forward to it (or nobody answers), and the docker command \
+             is not there to go round",
             "Set AllowTcpForwarding and AllowStreamLocalForwarding to yes in sshd_config, or install the docker command.",
         )),
-        Ok(Err(error)) => Err(host.broken(&error)),
-        Err(_) => Err(host.lost("no channel could be opened")),
+        "closed" if sudo && client => Ok(DockerRoute::DialStdio),
+        "closed" => Err(engine::permission_denied(&link.docker_socket)),
+        "stopped" => Err(engine::unavailable("Docker is installed and does not run")),
+        _ => Err(engine::missing(&link.docker_socket)),
     }
 }
 
-async fn streamlocal(host: &Arc<Link>) -> Result<BoxedStream, russh::Error> {
-    let place = host
+async fn streamlocal(link: &Arc<Link>) -> Result<Result<BoxedStream, ChannelOpenFailure>, Problem> {
+    let place = link
         .forwards
         .clone()
         .acquire_owned()
         .await
-        .map_err(|_| russh::Error::Disconnect)?;
-    let channel = host
+        .map_err(Problem::internal)?;
+    let opening = link
         .connection
-        .channel_open_direct_streamlocal(host.docker_socket.as_str())
-        .await?;
-    Ok(Box::new(Placed {
-        stream: Box::new(channel.into_stream()),
-        _place: Some(place),
-    }))
+        .channel_open_direct_streamlocal(link.docker_socket.as_str());
+    let opened = link.opened(opening).await?;
+    Ok(opened.map(|channel| Box::new(ChannelStream::socket(link, channel, place)) as BoxedStream))
 }
 
-async fn dial(host: &Arc<Link>, route: DockerRoute) -> Result<BoxedStream, Problem> {
+async fn dial(link: &Arc<Link>, route: DockerRoute) -> Result<BoxedStream, Problem> {
     if route == DockerRoute::Streamlocal {
-        let opened = timeout(OPEN, streamlocal(host)).await;
-        return opened
-            .map_err(|_| host.lost("no channel could be opened"))?
-            .map_err(|error| host.broken(&error));
+        return streamlocal(link)
+            .await?
+            .map_err(|_| engine::unavailable(&format!("nobody answers at {}", link.docker_socket)));
     }
-    let sudo = if host.privilege == Privilege::Sudo {
+    let place = link
+        .pipes
+        .clone()
+        .acquire_owned()
+        .await
+        .map_err(Problem::internal)?;
+    let sudo = if link.privilege == Privilege::Sudo {
         "sudo -n "
     } else {
         ""
     };
-    let address = quote(&format!("unix://{}", host.docker_socket));
-    exec::pipe(host, &format!("exec {sudo}docker -H {address} system dial-stdio")).await
+    let address = quote(&format!("unix://{}", link.docker_socket));
+    let stream = exec::pipe(link, &format!("exec {sudo}docker -H {address} system dial-stdio")).await?;
+    Ok(Box::new(Placed {
+        stream,
+        _place: Some(place),
+    }))
 }

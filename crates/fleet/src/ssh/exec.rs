@@ -1,88 +1,79 @@
-//! Commands over SSH. sshd does not end a command when its channel closes; we do.
+//! Commands over SSH. sshd does not end a command when its channel closes; the script it runs under does.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use ocore_domain::{Code, Problem, server::Privilege};
-use russh::ChannelMsg;
+use russh::{ChannelMsg, ChannelReadHalf};
 use secrecy::ExposeSecret;
-use tokio::time::{Duration, timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
 
-use super::Link;
+use super::{
+    Link, OPEN,
+    channel::{ChannelStream, Closing},
+};
 use crate::{
     BoxedStream, Finished, Script,
-    host::{quote, too_long},
+    host::{AFTERGLOW, quote, sudo_required, too_long},
     lines::Collector,
     local::refused,
-    stream::Placed,
+    supervise::supervised,
 };
 
 /// Runs a script in a session of its own.
-pub(super) async fn run(host: &Arc<Link>, script: Script) -> Result<Finished, Problem> {
+pub(super) async fn run(link: &Arc<Link>, script: Script) -> Result<Finished, Problem> {
+    let sudo = script.as_root && link.privilege == Privilege::Sudo;
+    if script.as_root && link.privilege == Privilege::DockerOnly {
+        return Err(sudo_required("the server was added without"));
+    }
     let limit = script.timeout;
-    timeout(limit, run_to_its_end(host, script))
-        .await
-        .map_err(|_| too_long(limit))?
+    let finished = timeout(limit, run_to_its_end(link, script, sudo)).await;
+    let finished = finished.map_err(|_| too_long(limit))??;
+    if sudo {
+        finished.unless_sudo_refused()
+    } else {
+        Ok(finished)
+    }
 }
 
-async fn run_to_its_end(host: &Arc<Link>, script: Script) -> Result<Finished, Problem> {
-    let (mut channel, _place) = host.session().await?;
-    let sudo = script.as_root && host.privilege == Privilege::Sudo;
-    channel
-        .exec(true, command(&script.text, sudo))
+/// When this is dropped the channel closes, and with that ends all the script started.
+async fn run_to_its_end(link: &Arc<Link>, script: Script, sudo: bool) -> Result<Finished, Problem> {
+    let (channel, place) = link.session().await?;
+    let (mut read, write) = channel.split();
+    let closing = Closing {
+        half: Some(write),
+        place: Some(place),
+    };
+    let Some(write) = &closing.half else {
+        return Err(Problem::internal("a channel has no writing side"));
+    };
+    let input = script
+        .stdin
+        .as_ref()
+        .map_or(0, |bytes| bytes.expose_secret().len());
+    write
+        .exec(true, command(&script.text, input, sudo))
         .await
-        .map_err(|error| host.broken(&error))?;
-    if let Some(stdin) = &script.stdin {
-        channel
-            .data(stdin.expose_secret())
-            .await
-            .map_err(|error| host.broken(&error))?;
-    }
-    channel.eof().await.map_err(|error| host.broken(&error))?;
-    let mut running = Running {
-        host: host.clone(),
-        group: None,
-        sudo,
-    };
-    let (mut stdout, mut stderr) = (
-        Collector::new(script.lines.clone()),
-        Collector::new(script.lines.clone()),
-    );
-    let mut head = Vec::new();
-    let mut status = None;
-    while let Some(message) = channel.wait().await {
-        match message {
-            ChannelMsg::Data { data } if running.group.is_none() => {
-                head.extend_from_slice(&data);
-                if let Some(end) = head.iter().position(|byte| *byte == b'\n') {
-                    running.group = String::from_utf8_lossy(&head[..end]).trim().parse().ok();
-                    stdout.push(&head[end + 1..]);
-                    if running.group.is_none() {
-                        return Err(Problem::internal(
-                            "a command on the server did not say its number",
-                        ));
-                    }
-                }
-            }
-            ChannelMsg::Data { data } => stdout.push(&data),
-            ChannelMsg::ExtendedData { data, .. } => stderr.push(&data),
-            ChannelMsg::ExitStatus { exit_status } => status = Some(i64::from(exit_status)),
-            ChannelMsg::ExitSignal { .. } => status = Some(128),
-            ChannelMsg::Failure => {
-                running.group = None;
-                return Err(Problem::new(
-                    Code::CommandFailed,
-                    format!("{} does not let the user run commands", host.name),
-                    "Use a user with a shell, and no ForceCommand in sshd_config.",
-                ));
-            }
-            _ => {}
+        .map_err(|error| link.broken(&error))?;
+    let mut writer = Box::pin(write.make_writer());
+    let feed = async {
+        if let Some(bytes) = script.stdin.as_ref().filter(|_| input > 0) {
+            // A command that does not read to the end is its own affair.
+            let _ = writer.write_all(bytes.expose_secret()).await;
         }
-    }
-    let Some(status) = status else {
-        running.group = None;
-        return Err(host.lost("it ended in the middle of a command"));
     };
-    running.group = None;
+    let (mut stdout, mut stderr) = (Collector::new(script.lines.clone()), Collector::new(script.lines));
+    let status = {
+        let mut listen = pin!(listen(link, &mut read, &mut stdout, &mut stderr));
+        tokio::select! {
+            status = &mut listen => status?,
+            () = feed => listen.await?,
+        }
+    };
+    // What it left in the background may hold its output open for ever.
+    let _ = timeout(AFTERGLOW, listen(link, &mut read, &mut stdout, &mut stderr)).await;
     Ok(Finished {
         status,
         stdout: stdout.finish(),
@@ -90,67 +81,67 @@ async fn run_to_its_end(host: &Arc<Link>, script: Script) -> Result<Finished, Pr
     })
 }
 
-/// Says its number first (sshd makes each command the leader of a group of its own), then becomes the script.
-fn command(script: &str, sudo: bool) -> String {
-    let sudo = if sudo { "sudo -n " } else { "" };
-    format!(
-        "exec sh -c {} sh {}",
-        quote(&format!("echo $$; exec {sudo}sh -c \"$1\"")),
-        quote(script)
-    )
-}
-
-/// A command that is ended when it is dropped before its time.
-struct Running {
-    host: Arc<Link>,
-    group: Option<u32>,
-    sudo: bool,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let Some(group) = self.group else { return };
-        let (host, sudo) = (self.host.clone(), if self.sudo { "sudo -n " } else { "" });
-        // Two sessions are always left for this: it does not wait for room.
-        tokio::spawn(async move {
-            let end = format!(
-                "{sudo}kill -TERM -- -{group} 2>/dev/null; sleep 2; {sudo}kill -KILL -- -{group} 2>/dev/null"
-            );
-            let ended = async {
-                let mut channel = host.open_session().await.ok()?;
-                channel.exec(true, end).await.ok()?;
-                while channel.wait().await.is_some() {}
-                Some(())
-            };
-            if timeout(Duration::from_secs(10), ended).await.is_err() {
-                tracing::warn!(server = %host.name, group, "a command may still run there");
+/// Takes what comes until the status, or, after that, until the end.
+async fn listen(
+    link: &Link,
+    channel: &mut ChannelReadHalf,
+    stdout: &mut Collector,
+    stderr: &mut Collector,
+) -> Result<i64, Problem> {
+    while let Some(message) = channel.wait().await {
+        match message {
+            ChannelMsg::Data { data } => stdout.push(&data),
+            ChannelMsg::ExtendedData { data, .. } => stderr.push(&data),
+            ChannelMsg::ExitStatus { exit_status } => return Ok(i64::from(exit_status)),
+            // Nothing that oCore runs ends so but by somebody's kill.
+            ChannelMsg::ExitSignal { .. } => return Ok(137),
+            ChannelMsg::Failure => {
+                return Err(Problem::new(
+                    Code::CommandFailed,
+                    format!("{} does not let the user run commands", link.name),
+                    "Use a user with a shell, and no ForceCommand in sshd_config.",
+                ));
             }
-        });
+            _ => {}
+        }
     }
+    Err(link.lost("it ended in the middle of a command"))
+}
+
+/// The line for the user's shell, whichever it is.
+fn command(script: &str, input: usize, sudo: bool) -> String {
+    let words = supervised(input, ["sh", "-c", script]);
+    let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
+    format!("exec {}{}", if sudo { "sudo -n " } else { "" }, words.join(" "))
 }
 
 /// A command's standard input and output as a stream.
-pub(super) async fn pipe(host: &Arc<Link>, command: &str) -> Result<BoxedStream, Problem> {
-    let (channel, place) = host.session().await?;
+pub(super) async fn pipe(link: &Arc<Link>, command: &str) -> Result<BoxedStream, Problem> {
+    let (channel, place) = link.session().await?;
     channel
         .exec(true, command)
         .await
-        .map_err(|error| host.broken(&error))?;
-    Ok(Box::new(Placed {
-        stream: Box::new(channel.into_stream()),
-        _place: Some(place),
-    }))
+        .map_err(|error| link.broken(&error))?;
+    Ok(Box::new(ChannelStream::command(link, channel, place)))
 }
 
+/// Says a dot once it stands; ends when the port's side does, and half a minute after ours at the latest.
+const TUNNEL: &str = r#"exec 4<&0; exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1; printf .
+cat <&3 3<&- 4<&- & r=$!
+{ cat <&4 >&3; exec 3<&- >/dev/null 2>&1; sleep 30; kill $r; } & w=$!
+exec 3<&- 4<&-; wait $r; kill $w; exit 0"#;
+
 /// A loopback port of a server whose sshd forbids forwarding.
-pub(super) async fn connect(host: &Arc<Link>, port: u16) -> Result<BoxedStream, Problem> {
-    let probe = Script::new("command -v bash >/dev/null && command -v cat >/dev/null");
-    if run(host, probe).await?.status != 0 {
-        return Err(refused(
+pub(super) async fn connect(link: &Arc<Link>, port: u16) -> Result<BoxedStream, Problem> {
+    let command = format!("exec bash -c {} bash {port}", quote(TUNNEL));
+    let mut stream = pipe(link, &command).await?;
+    match timeout(OPEN, stream.read_u8()).await {
+        Ok(Ok(b'.')) => Ok(stream),
+        Ok(Ok(_)) => Err(Problem::internal("the tunnel to a port said something unknown")),
+        Ok(Err(error)) => Err(refused(
             port,
-            "sshd forbids forwarding (AllowTcpForwarding), and there is no bash to go round",
-        ));
+            &format!("{error} (by way of bash, since sshd forbids forwarding)"),
+        )),
+        Err(_) => Err(refused(port, "no answer")),
     }
-    let script = format!("exec 3<>/dev/tcp/127.0.0.1/{port} || exit 1; cat <&3 & cat >&3; wait");
-    pipe(host, &format!("exec bash -c {}", quote(&script))).await
 }

@@ -1,10 +1,14 @@
 //! A server over SSH: one connection, over which everything goes.
 
+mod channel;
 mod connect;
 mod docker;
 mod exec;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use ocore_domain::{
@@ -17,15 +21,21 @@ use russh::{
 };
 use tokio::{
     sync::{OnceCell, OwnedSemaphorePermit, Semaphore},
-    time::{Duration, timeout},
+    time::{Duration, Instant, sleep, timeout},
 };
 
-use crate::{Access, BoxedStream, Engine, Finished, Host, HostKey, Script, local::refused, stream::Placed};
+use self::channel::ChannelStream;
+use crate::{Access, BoxedStream, Engine, Finished, Host, HostKey, Script, local::refused};
 
 /// Forwarded channels at once; `MaxSessions` does not count them.
 const FORWARDS: usize = 64;
 /// How long the server may take to open a channel.
 const OPEN: Duration = Duration::from_secs(15);
+
+/// How many sessions may carry Docker's bytes: two are left for commands, and two are needed for any work at all.
+fn pipes(sessions: usize) -> usize {
+    sessions.saturating_sub(2).max(2)
+}
 
 type Connection = Handle<connect::Watch>;
 
@@ -37,6 +47,10 @@ struct Link {
     docker_socket: String,
     sessions: Arc<Semaphore>,
     forwards: Arc<Semaphore>,
+    /// Channels that carry Docker's bytes where they must be sessions: some are left for commands.
+    pipes: Arc<Semaphore>,
+    /// The server did not answer: those who come next make another connection, those at work may still end well.
+    wedged: AtomicBool,
 }
 
 /// A server over SSH.
@@ -54,8 +68,10 @@ impl SshHost {
             name: format!("{}:{}", access.host, access.port),
             privilege: access.privilege,
             docker_socket: access.docker_socket.clone(),
-            sessions: Arc::new(Semaphore::new(access.max_sessions)),
+            sessions: Arc::new(Semaphore::new(access.max_sessions.max(1))),
             forwards: Arc::new(Semaphore::new(FORWARDS)),
+            pipes: Arc::new(Semaphore::new(pipes(access.max_sessions))),
+            wedged: AtomicBool::new(false),
         };
         Ok((
             Self {
@@ -80,15 +96,43 @@ impl Link {
         Ok((self.open_session().await?, place))
     }
 
+    /// sshd counts a cancelled command until it has ended, and may allow fewer sessions than we think: a refusal is
+    /// tried again for a while.
     async fn open_session(&self) -> Result<Channel<Msg>, Problem> {
-        let opened = timeout(OPEN, self.connection.channel_open_session()).await;
-        opened
-            .map_err(|_| self.lost("no channel could be opened"))?
-            .map_err(|error| self.broken(&error))
+        let began = Instant::now();
+        loop {
+            match self.opened(self.connection.channel_open_session()).await? {
+                Ok(channel) => return Ok(channel),
+                Err(_) if began.elapsed() < OPEN => sleep(Duration::from_millis(200)).await,
+                Err(reason) => {
+                    return Err(Problem::new(
+                        Code::SshUnreachable,
+                        format!("{} opens no further session: {reason:?}", self.name),
+                        "Raise MaxSessions in sshd_config, or lower the server's number of sessions in oCore.",
+                    ));
+                }
+            }
+        }
+    }
+
+    /// A channel, the server's refusal of it, or the end of the connection.
+    async fn opened(
+        &self,
+        opening: impl Future<Output = Result<Channel<Msg>, russh::Error>>,
+    ) -> Result<Result<Channel<Msg>, ChannelOpenFailure>, Problem> {
+        match timeout(OPEN, opening).await {
+            Ok(Ok(channel)) => Ok(Ok(channel)),
+            Ok(Err(russh::Error::ChannelOpenFailure(reason))) => Ok(Err(reason)),
+            Ok(Err(error)) => Err(self.broken(&error)),
+            Err(_) => {
+                self.wedged.store(true, Ordering::Relaxed);
+                Err(self.lost(&format!("it opened no channel within {} s", OPEN.as_secs())))
+            }
+        }
     }
 
     fn is_alive(&self) -> bool {
-        !self.connection.is_closed()
+        !self.connection.is_closed() && !self.wedged.load(Ordering::Relaxed)
     }
 
     fn broken(&self, error: &russh::Error) -> Problem {
@@ -127,21 +171,16 @@ impl Host for SshHost {
             .acquire_owned()
             .await
             .map_err(Problem::internal)?;
-        let open = link
+        let opening = link
             .connection
             .channel_open_direct_tcpip("127.0.0.1", u32::from(port), "127.0.0.1", 0);
-        match timeout(OPEN, open).await {
-            Ok(Ok(channel)) => Ok(Box::new(Placed {
-                stream: Box::new(channel.into_stream()),
-                _place: Some(place),
-            })),
-            Ok(Err(russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited))) => {
+        match link.opened(opening).await? {
+            Ok(channel) => Ok(Box::new(ChannelStream::socket(link, channel, place))),
+            Err(ChannelOpenFailure::AdministrativelyProhibited) => {
                 drop(place);
                 exec::connect(link, port).await
             }
-            Ok(Err(russh::Error::ChannelOpenFailure(reason))) => Err(refused(port, &format!("{reason:?}"))),
-            Ok(Err(error)) => Err(link.broken(&error)),
-            Err(_) => Err(refused(port, "no answer")),
+            Err(reason) => Err(refused(port, &format!("{reason:?}"))),
         }
     }
 
