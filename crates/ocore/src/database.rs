@@ -29,44 +29,30 @@ impl Database {
     ///
     /// A configured one that does not answer yet is waited for, for ever or for `patience`.
     pub(crate) async fn open(config: &Config, patience: Option<Duration>) -> anyhow::Result<Self> {
-        let sealer = Sealer::new(&config.encryption_key()?, &[]);
-        let (embedded, url) = match &config.database_url {
-            Some(url) => (None, url.clone()),
-            None => {
-                let own = Embedded::start(&config.data_dir, config.postgres_programs.as_deref()).await?;
-                let url = own.url();
-                (Some(own), url)
+        if let Some(url) = &config.database_url {
+            let name = format!("PostgreSQL at {}", shown(url));
+            let (store, direct) = prepare(config, url, &name, patience).await?;
+            return Ok(Self {
+                store,
+                direct,
+                embedded: None,
+                name,
+            });
+        }
+        let own = Embedded::start(&config.data_dir, config.postgres_programs.as_deref()).await?;
+        let name = format!("its own PostgreSQL in {}", own.directory().display());
+        match prepare(config, &own.url(), &name, patience).await {
+            Ok((store, direct)) => Ok(Self {
+                store,
+                direct,
+                embedded: Some(own),
+                name,
+            }),
+            Err(error) => {
+                own.stop().await;
+                Err(error)
             }
-        };
-        let name = match &embedded {
-            Some(own) => format!("its own PostgreSQL in {}", own.directory().display()),
-            None => format!("PostgreSQL at {}", shown(&url)),
-        };
-        let until = patience.map(|patience| Instant::now() + patience);
-        let connections = config.database_connections.clone();
-        let store = connect(&url, &name, connections, &sealer, until).await?;
-        let direct = match &config.database_direct_url {
-            Some(url) => Some(
-                connect(
-                    url,
-                    &format!("PostgreSQL at {}", shown(url)),
-                    0..=1,
-                    &sealer,
-                    until,
-                )
-                .await?,
-            ),
-            None => None,
-        };
-        migrate(direct.as_ref().unwrap_or(&store).pool())
-            .await
-            .map_err(Problem::from)?;
-        Ok(Self {
-            store,
-            direct,
-            embedded,
-            name,
-        })
+        }
     }
 
     /// What is heard of the rows from now on.
@@ -85,6 +71,29 @@ impl Database {
             embedded.stop().await;
         }
     }
+}
+
+/// Connects, also past a pooler if there is one, and migrates.
+async fn prepare(
+    config: &Config,
+    url: &SecretString,
+    name: &str,
+    patience: Option<Duration>,
+) -> anyhow::Result<(Store, Option<Store>)> {
+    let sealer = Sealer::new(&config.encryption_key()?, &[]);
+    let until = patience.map(|patience| Instant::now() + patience);
+    let store = connect(url, name, config.database_connections.clone(), &sealer, until).await?;
+    let direct = match &config.database_direct_url {
+        Some(url) => {
+            let name = format!("PostgreSQL at {}", shown(url));
+            Some(connect(url, &name, 0..=2, &sealer, until).await?)
+        }
+        None => None,
+    };
+    migrate(direct.as_ref().unwrap_or(&store).pool())
+        .await
+        .map_err(Problem::from)?;
+    Ok((store, direct))
 }
 
 async fn connect(

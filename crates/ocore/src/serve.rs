@@ -37,7 +37,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let mut asked = Asked::listen()?;
     let database = tokio::select! {
         database = Database::open(&config, None) => database?,
-        () = asked.to_stop() => return Ok(()),
+        () = asked.heard() => return Ok(()),
     };
     let served = serve(&config, &database, asked).await;
     database.close().await;
@@ -74,10 +74,10 @@ async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow
         database.name
     ))?;
 
-    asked.to_stop().await;
+    asked.heard().await;
     tracing::info!(grace = ?config.shutdown_grace, "stopping: running steps may end; a second signal ends at once");
     tokio::spawn(async move {
-        asked.to_stop().await;
+        asked.heard().await;
         process::exit(1);
     });
     stopping.cancel();
@@ -144,7 +144,8 @@ impl Asked {
         })
     }
 
-    async fn to_stop(&mut self) {
+    /// Waits for one of them.
+    async fn heard(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

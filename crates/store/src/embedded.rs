@@ -55,7 +55,6 @@ const STOP: Duration = Duration::from_mins(1);
 const SETTINGS: &[&str] = &[
     "listen_addresses=",
     "unix_socket_permissions=0700",
-    "max_connections=60",
     "shared_buffers=48MB",
     "work_mem=4MB",
     "maintenance_work_mem=32MB",
