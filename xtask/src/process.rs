@@ -36,10 +36,14 @@ pub(crate) fn interrupted() -> bool {
     INTERRUPTED.get().is_some_and(|flag| flag.load(Ordering::Relaxed))
 }
 
-/// Waits until SIGINT or SIGTERM arrives, or `over` says there is nothing left to wait for.
+/// Waits until SIGINT or SIGTERM arrives, or `over` says there is nothing left to wait for. A signal that was waited
+/// for interrupts nothing further: what has to be done at the end can be done.
 pub(crate) fn wait_for_signal(mut over: impl FnMut() -> bool) {
     while !interrupted() && !over() {
         sleep(Duration::from_millis(100));
+    }
+    if let Some(flag) = INTERRUPTED.get() {
+        flag.store(false, Ordering::Relaxed);
     }
 }
 
