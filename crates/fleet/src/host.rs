@@ -14,7 +14,8 @@ pub type LineSink = Arc<dyn Fn(&str) + Send + Sync>;
 /// A server's shell, Docker Engine and loopback ports.
 #[async_trait]
 pub trait Host: Send + Sync {
-    /// Runs a POSIX shell script. Whatever it started ends with it, also when the call is dropped or its time is over.
+    /// Runs a POSIX shell script. It is ended, with all it has started, within ten seconds after the call is dropped,
+    /// its time is over or the connection breaks. What it leaves in the background when it ends by itself goes on.
     async fn run(&self, script: Script) -> Result<Finished, Problem>;
 
     /// The Docker Engine, with the API version both sides speak.
@@ -23,7 +24,7 @@ pub trait Host: Send + Sync {
     /// A TCP connection to a port on the server's own loopback.
     async fn connect(&self, port: u16) -> Result<BoxedStream, Problem>;
 
-    /// The way to the Engine's socket, once it was gone.
+    /// The way to the Engine's socket, once the Engine has answered.
     fn docker_route(&self) -> Option<DockerRoute>;
 
     /// Whether the way to the server stands.

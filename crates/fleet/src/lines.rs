@@ -1,6 +1,6 @@
 //! Output as it comes: kept up to a bound, and told line by line.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, fmt::Write};
 
 use crate::LineSink;
 
@@ -55,7 +55,8 @@ impl Collector {
         }
         let mut text = String::from_utf8_lossy(&self.head).into_owned();
         if self.gone > 0 {
-            text.push_str(&format!("\n[… {} bytes are left out …]\n", self.gone));
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\n[… {} bytes are left out …]\n", self.gone);
         }
         text.push_str(&String::from_utf8_lossy(&Vec::from(self.tail)));
         text

@@ -10,7 +10,8 @@
 ///
 /// A pipeline of two: the left side feeds the input and watches, the right side starts the command in a session of
 /// its own and answers with its status. Processes are found in `/proc` by parent and by session, since a group misses
-/// what made a group of its own. SIGPIPE ends the watcher because shells do not report that one.
+/// what made a group of its own. The watcher's number comes
+/// ahead of the input; SIGPIPE ends it, because shells do not report that one.
 const SCRIPT: &str = include_str!("supervise.sh");
 
 /// The words of a supervised command that reads `input` bytes.
@@ -73,6 +74,22 @@ mod tests {
     }
 
     #[test]
+    fn who_outlives_the_command_is_ended_too() {
+        let mark = format!("8{}", std::process::id());
+        let script = format!("sh -c 'trap \"\" TERM; sleep {mark}1; sleep {mark}2' & sleep {mark}3");
+        run(b"", 0, Some(Duration::from_millis(500)), &script);
+        assert!(!sleeps(&mark));
+    }
+
+    fn sleeps(mark: &str) -> bool {
+        let listed = Command::new("ps").args(["ax", "-o", "args"]).output().unwrap();
+        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        listed
+            .lines()
+            .any(|line| line.starts_with(&format!("sleep {mark}")))
+    }
+
+    #[test]
     fn the_end_of_the_stream_ends_all_that_was_started() {
         // The numbers are odd enough to be nobody else's.
         let mark = format!("9{}", std::process::id());
@@ -84,12 +101,6 @@ mod tests {
         let output = run(b"", 0, Some(Duration::from_millis(500)), &script);
         assert_ne!(output.status.code(), Some(0));
         assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
-        let listed = Command::new("ps").args(["ax", "-o", "args"]).output().unwrap();
-        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-        let left: Vec<&str> = listed
-            .lines()
-            .filter(|line| line.starts_with(&format!("sleep {mark}")))
-            .collect();
-        assert!(left.is_empty(), "{left:?}");
+        assert!(!sleeps(&mark));
     }
 }

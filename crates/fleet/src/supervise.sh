@@ -21,9 +21,12 @@ lives() {
   return 1
 }
 {
+  read -r l </proc/self/stat
+  echo "${l%% *}"
   [ "$n" = 0 ] || head -c "$n" <&3
   exec >/dev/null 2>&1
   while read -r _; do :; done <&3
+  trap '' PIPE
   t=" $$ " k=; scan
   kill -s TERM $k
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -33,17 +36,11 @@ lives() {
   t=" $$ $k "; scan
   kill -s KILL $k
 } | {
+  read -r w
   exec 4<&0 </dev/null
   setsid "$@" <&4 3<&- 4<&- & c=$!
   exec 3<&- 4<&-
   wait "$c"; s=$?
-  read -r l </proc/self/stat
-  for p in /proc/[0-9]*/stat; do
-    i=${p#/proc/} i=${i%/stat}
-    [ "$i" = "${l%% *}" ] || [ "$i" = $$ ] && continue
-    read -r o <"$p" || continue
-    set -- ${o##*) }
-    [ "$2" = $$ ] && kill -s PIPE "$i"
-  done 2>/dev/null
+  kill -s PIPE "$w" 2>/dev/null
   exit "$s"
 }

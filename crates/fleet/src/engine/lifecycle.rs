@@ -98,7 +98,7 @@ impl Engine {
             };
             match self.docker.remove_container(name, Some(options)).await {
                 Err(error) if error.to_string().contains("already in progress") => {
-                    self.until_gone(name).await?
+                    self.until_gone(name).await?;
                 }
                 Err(error) if !is_absent(&error) => return Err(self.problem(error, name)),
                 _ => {}

@@ -63,13 +63,11 @@ fn unhurried(
                 Some(Ok(chunk)) => {
                     if missed > 0 {
                         let told = format!("\n[… {missed} bytes were missed: the reader is too slow …]\n");
-                        match sender.try_send(Ok(told.into())) {
-                            Ok(()) => missed = 0,
-                            Err(_) => {
-                                missed += chunk.len();
-                                continue;
-                            }
+                        if sender.try_send(Ok(told.into())).is_err() {
+                            missed += chunk.len();
+                            continue;
                         }
+                        missed = 0;
                     }
                     if let Err(mpsc::error::TrySendError::Full(Ok(chunk))) = sender.try_send(Ok(chunk)) {
                         missed += chunk.len();

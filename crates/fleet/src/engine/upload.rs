@@ -1,7 +1,10 @@
 //! Files into containers.
 
-use bollard::query_parameters::UploadToContainerOptions;
-use ocore_domain::Problem;
+use std::{io::Read, pin::pin};
+
+use bollard::query_parameters::{DownloadFromContainerOptions, UploadToContainerOptions};
+use futures::TryStreamExt;
+use ocore_domain::{Code, Problem};
 use secrecy::{ExposeSecret, SecretSlice};
 
 use super::Engine;
@@ -32,6 +35,54 @@ impl Engine {
             .await;
         uploaded.map_err(|error| self.problem(error, container))
     }
+}
+
+/// Bytes that are read of a file at most.
+const LARGEST: usize = 16 << 20;
+
+impl Engine {
+    /// Reads a file in a container, running or not, of at most 16 MiB.
+    pub async fn read_file(&self, container: &str, path: &str) -> Result<Vec<u8>, Problem> {
+        let options = DownloadFromContainerOptions {
+            path: path.to_owned(),
+        };
+        let mut chunks = pin!(self.docker.download_from_container(container, Some(options)));
+        let mut archive = Vec::new();
+        while let Some(chunk) = chunks
+            .try_next()
+            .await
+            .map_err(|error| self.problem(error, container))?
+        {
+            archive.extend_from_slice(&chunk);
+            if archive.len() > LARGEST {
+                return Err(Problem::new(
+                    Code::DockerFailed,
+                    format!("The file {path} in {container} is larger than 16 MiB"),
+                    "Look at it on the server (docker cp).",
+                ));
+            }
+        }
+        unpack(&archive).map_err(|error| {
+            Problem::new(
+                Code::DockerFailed,
+                format!("{path} in {container} cannot be read: {error}"),
+                "Check that it is a file, then retry.",
+            )
+        })
+    }
+}
+
+fn unpack(archive: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut archive = tar::Archive::new(archive);
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        if entry.header().entry_type().is_file() {
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content)?;
+            return Ok(content);
+        }
+    }
+    Err(std::io::Error::other("it is no file"))
 }
 
 fn pack(files: &[UploadFile]) -> std::io::Result<Vec<u8>> {

@@ -13,6 +13,7 @@ use russh::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, lookup_host},
     time::timeout,
 };
@@ -61,6 +62,12 @@ pub(super) async fn connect(access: &Access) -> Result<(Handle<Watch>, HostKey),
     let place = format!("{}:{}", access.host, access.port);
     let mut connection = match connected {
         Ok(Ok(connection)) => connection,
+        Ok(Err(_))
+            if shown.is_none()
+                && let Some(said) = said_instead(access).await =>
+        {
+            return Err(protocol(&place, &format!("it says `{said}`")));
+        }
         Ok(Err(error)) => return Err(no_connection(access, shown, &place, &error.to_string())),
         Err(_) => return Err(no_connection(access, None, &place, "no answer in time")),
     };
@@ -145,6 +152,22 @@ async fn dial(access: &Access) -> Result<TcpStream, Problem> {
         format!("{place} cannot be reached: {last}"),
         "Check that the server runs, that sshd listens on that port, and that no firewall is between.",
     ))
+}
+
+/// What somebody says who is no SSH server; asked only after a connection has failed.
+async fn said_instead(access: &Access) -> Option<String> {
+    let mut stream = dial(access).await.ok()?;
+    let mut said = vec![0; 80];
+    let asked = async {
+        stream.write_all(b"SSH-2.0-oCore\r\n").await.ok()?;
+        stream.read(&mut said).await.ok()
+    };
+    let length = timeout(Duration::from_secs(2), asked).await.ok()??;
+    let said = String::from_utf8_lossy(&said[..length]);
+    let first: String = said.lines().next()?.chars().filter(|c| !c.is_control()).collect();
+    // sshd says so itself when it has too many connections.
+    let sshd = ["SSH-", "Exceeded MaxStartups", "Not allowed at this time"];
+    (!sshd.iter().any(|word| first.starts_with(word))).then_some(first)
 }
 
 fn no_connection(access: &Access, shown: Option<PublicKey>, place: &str, why: &str) -> Problem {
@@ -290,8 +313,14 @@ fn open_key(key: &SecretString, passphrase: Option<&SecretString>) -> Result<Pri
     let passphrase = passphrase
         .map(ExposeSecret::expose_secret)
         .filter(|passphrase| !passphrase.is_empty());
-    let encrypted =
-        decode_secret_key(text, None).is_err_and(|error| matches!(error, russh::keys::Error::KeyIsEncrypted));
+    // PKCS#8 has no error for it, only the word.
+    let encrypted = text.contains("ENCRYPTED")
+        || matches!(
+            decode_secret_key(text, None),
+            Err(russh::keys::Error::KeyIsEncrypted)
+        );
+    // A passphrase for a key that needs none is no fault.
+    let passphrase = passphrase.filter(|_| encrypted);
     decode_secret_key(text, passphrase).map_err(|_| match (encrypted, passphrase) {
         (true, None) => Problem::new(
             Code::SshKeyPassphrase,
