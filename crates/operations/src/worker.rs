@@ -12,7 +12,7 @@ use ocore_domain::{Code, OperationId, Problem, WorkerId, operation::OperationSta
 use ocore_store::operations::{self, Claimed, Finish};
 use rand::RngExt;
 use tokio::{
-    sync::{Notify, Semaphore, mpsc},
+    sync::{Notify, Semaphore},
     task::AbortHandle,
     time::{Instant, interval, sleep},
 };
@@ -50,7 +50,6 @@ pub(crate) struct Worker {
     running: Mutex<HashMap<OperationId, AbortHandle>>,
     tasks: TaskTracker,
     stopping: CancellationToken,
-    ends: mpsc::Sender<Finish>,
 }
 
 impl Worker {
@@ -66,7 +65,6 @@ impl Worker {
         let id = WorkerId::new();
         operations::register_worker(&mut conn, id, &host, std::process::id()).await?;
         drop(conn);
-        let (ends, ended) = mpsc::channel(4096);
         let worker = Arc::new(Self {
             hands,
             room: Arc::new(Semaphore::new(config.concurrency)),
@@ -76,11 +74,9 @@ impl Worker {
             running: Mutex::default(),
             tasks: TaskTracker::new(),
             stopping,
-            ends,
         });
         tokio::spawn(worker.clone().beat(host));
-        tokio::spawn(worker.clone().finish_in_batches(ended));
-        tokio::spawn(worker.clone().claim_and_run());
+        worker.tasks.spawn(worker.clone().claim_and_run());
         Ok(worker)
     }
 
@@ -106,19 +102,18 @@ impl Worker {
             .iter()
             .map(|d| d.kind.to_owned())
             .collect();
+        // Operations without steps are over as soon as they are claimed. They end in the transaction of the next claim,
+        // which finds their keys free: one commit for both, and no claim in between that finds every key taken.
+        let mut ended = Vec::new();
         while !self.stopping.is_cancelled() {
             let free = self.room.available_permits();
-            let claimed = if free == 0 {
-                Vec::new()
-            } else {
-                self.claim(&kinds, free).await
-            };
+            let claimed = self.end_and_claim(&mut ended, &kinds, free).await;
             let full = claimed.len() == free;
             let nothing = claimed.is_empty();
             for claim in claimed {
-                self.clone().spawn(claim).await;
+                ended.extend(self.clone().spawn(claim).await);
             }
-            if nothing || full {
+            if nothing || (full && ended.is_empty()) {
                 // A notification can be lost with its connection: look by yourself now and then.
                 let poll = Duration::from_millis(rand::rng().random_range(800..1200));
                 tokio::select! {
@@ -129,42 +124,49 @@ impl Worker {
                 }
             }
         }
+        self.end_and_claim(&mut ended, &kinds, 0).await;
     }
 
-    async fn claim(&self, kinds: &[String], room: usize) -> Vec<Claimed> {
+    /// Ends what is over, many in one statement, and claims as much as there is room for.
+    async fn end_and_claim(&self, ended: &mut Vec<Finish>, kinds: &[String], room: usize) -> Vec<Claimed> {
+        if ended.is_empty() && room == 0 {
+            return Vec::new();
+        }
         let claimed = async {
-            let tx = self.hands.store().begin().await?;
+            let mut tx = self.hands.store().begin().await?;
+            if !ended.is_empty() {
+                operations::finish_many(&mut tx, ended).await?;
+            }
             let room = i64::try_from(room).unwrap_or(i64::MAX);
             operations::claim(tx, self.id(), kinds, room, self.config.per_group).await
         };
-        claimed.await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "no operation could be claimed");
-            Vec::new()
-        })
+        match claimed.await {
+            Ok(claimed) => {
+                ended.clear();
+                claimed
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no operation could be claimed");
+                Vec::new()
+            }
+        }
     }
 
-    async fn spawn(self: Arc<Self>, claim: Claimed) {
-        let Ok(permit) = self.room.clone().acquire_owned().await else {
-            return;
-        };
-        let Some(definition) = self
+    /// Starts what was claimed; answers its end where it has nothing to do.
+    async fn spawn(self: Arc<Self>, claim: Claimed) -> Option<Finish> {
+        let permit = self.room.clone().acquire_owned().await.ok()?;
+        let definition = self
             .config
             .definitions
             .iter()
             .copied()
-            .find(|d| d.kind == claim.kind)
-        else {
-            return;
-        };
+            .find(|d| d.kind == claim.kind)?;
         if definition.steps.is_empty() {
-            let end = Finish {
+            return Some(Finish {
                 id: claim.id,
                 attempt: claim.attempt,
                 state: OperationState::Done,
-            };
-            drop(permit);
-            let _ = self.ends.send(end).await;
-            return;
+            });
         }
         let (id, worker) = (claim.id, self.clone());
         // Held until the handle is in: a task that ends at once finds it there to take out.
@@ -183,6 +185,7 @@ impl Worker {
             worker.room_made.notify_one();
         });
         running.insert(id, work.abort_handle());
+        None
     }
 
     async fn run(&self, definition: &'static Definition, claim: Claimed) {
@@ -239,24 +242,6 @@ impl Worker {
                 state: OperationState::Failed,
             };
             let _ = operations::finish(&mut conn, &end, Some(&error)).await;
-        }
-    }
-
-    /// Ends operations that have nothing more to say, many in one statement.
-    async fn finish_in_batches(self: Arc<Self>, mut ended: mpsc::Receiver<Finish>) {
-        let mut batch = Vec::new();
-        while ended.recv_many(&mut batch, 1000).await > 0 {
-            let finished = async {
-                let mut tx = self.hands.store().begin().await?;
-                operations::finish_many(&mut tx, &batch).await?;
-                tx.commit().await?;
-                Ok::<_, ocore_store::Error>(())
-            };
-            if let Err(error) = finished.await {
-                tracing::warn!(%error, "operations could not be ended; they are done again");
-            }
-            batch.clear();
-            self.room_made.notify_one();
         }
     }
 

@@ -48,18 +48,21 @@ pub async fn claim(
         Claimed,
         r#"with candidate as materialized (
                select o.id, o.serial_key, o.group_key, o.priority, o.run_at,
-                   exists (select 1 from operation_leases l where l.operation_id = o.id) as leased
+                   o.attempt > 0 and exists (select from operation_leases l where l.operation_id = o.id) as leased
                from operations o
                where o.worker_id is null and o.state in ('queued', 'running', 'undoing') and o.run_at <= now()
                    and o.kind = any($2)
-                   and not exists (select 1 from operation_leases l
-                                   where l.serial_key = o.serial_key and l.operation_id <> o.id)
+                   and (o.serial_key is null
+                        -- Not as a join: hashed once, however long the queue is.
+                        or o.serial_key not in (select l.serial_key from operation_leases l
+                                                where l.serial_key is not null)
+                        or (o.attempt > 0
+                            and exists (select from operation_leases l where l.operation_id = o.id)))
                    and (o.group_key is null
-                        or exists (select 1 from operation_leases l where l.operation_id = o.id)
+                        or (o.attempt > 0 and exists (select from operation_leases l where l.operation_id = o.id))
                         or (select count(*) from operation_leases l where l.group_key = o.group_key) < $4)
                order by o.priority, o.run_at, o.id
                limit $3::bigint * 4
-               for update of o skip locked
            ), first as (
                select distinct on (coalesce(serial_key, id::text)) *
                from candidate
@@ -68,24 +71,34 @@ pub async fn claim(
                select f.*, row_number() over (partition by group_key, leased order by priority, run_at, id) as place
                from first f
            ), admitted as (
-               select r.id, r.serial_key, r.group_key, r.leased
+               select r.id
                from ranked r
                where r.group_key is null or r.leased
                    or r.place + (select count(*) from operation_leases l where l.group_key = r.group_key) <= $4
                order by r.priority, r.run_at, r.id
                limit $3
+           ), free as materialized (
+               -- By arrays, so that the rows are found by their ids and never by reading the whole history.
+               select o.id from operations o
+               where o.id = any(array(select id from admitted))
+                   and o.worker_id is null and o.state in ('queued', 'running', 'undoing')
+               for update skip locked
+           ), taken as (
+               update operations o
+               set state = case when o.state = 'queued' then 'running' else o.state end,
+                   attempt = o.attempt + 1, worker_id = $1, started_at = coalesce(o.started_at, now())
+               where o.id = any(array(select id from free))
+               returning *
            ), lease as (
                insert into operation_leases (operation_id, serial_key, group_key)
-               select id, serial_key, group_key from admitted
-               where not leased and (serial_key is not null or group_key is not null)
+               select id, serial_key, group_key from taken
+               where serial_key is not null or group_key is not null
+               on conflict (operation_id) do nothing
            )
-           update operations o
-           set state = case when o.state = 'queued' then 'running' else o.state end,
-               attempt = o.attempt + 1, worker_id = $1, started_at = coalesce(o.started_at, now())
-           from admitted a
-           where o.id = a.id
-           returning o.id as "id: _", o.organization_id as "organization_id: _", o.kind, o.subject_id,
-               o.server_id as "server_id: _", o.params, o.state as "state: _", o.error as "error: _", o.attempt"#,
+           select id as "id!: _", organization_id as "organization_id!: _", kind as "kind!", subject_id,
+               server_id as "server_id: _", params as "params!", state as "state!: _", error as "error: _",
+               attempt as "attempt!"
+           from taken"#,
         worker as WorkerId,
         kinds,
         room,
