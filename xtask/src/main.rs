@@ -1,6 +1,7 @@
 //! `cargo xtask`: the project's own commands.
 
 mod arrows;
+mod bench;
 mod db;
 mod demo;
 mod openapi;
@@ -56,6 +57,12 @@ enum Task {
     },
     /// Start a private PostgreSQL with oCore's schema and print its `DATABASE_URL`
     Db,
+    /// Measure what has a target: the queue, creating an instance, memory
+    Bench {
+        /// Which of them
+        #[arg(default_value = "all", value_parser = ["queue", "create", "memory", "all"])]
+        which: String,
+    },
     /// Servers of real parts on this machine: systemd, sshd, Docker Engine, Odoo
     Testbed {
         #[command(subcommand)]
@@ -82,6 +89,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Arrows => arrows::command(),
         Task::Openapi { check } => openapi::command(check),
         Task::Sql { check } => sql::command(check),
+        Task::Bench { which } => bench::command(&which),
         Task::Db => db::command(),
         Task::Testbed { action } => testbed::command(&action),
     }?;

@@ -1,0 +1,69 @@
+//! oCore's benchmarks. Each compares two things in one run, or takes one number, and says whether its target holds.
+
+mod create;
+mod graphile;
+mod latency;
+mod memory;
+mod ocore;
+mod queue;
+mod report;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+use report::Report;
+
+#[derive(Parser)]
+struct Arguments {
+    /// Which to run
+    #[arg(default_value = "all")]
+    which: Which,
+    /// The release build of `ocore`
+    #[arg(long, env = "OCORE_BENCH_BINARY", default_value = "../target/release/ocore")]
+    ocore: PathBuf,
+    /// Where the results are kept
+    #[arg(long, env = "OCORE_BENCH_RESULTS", default_value = "results/latest.json")]
+    results: PathBuf,
+    /// A server to count SSH channels on, as user@address; without one they are not counted
+    #[arg(long, env = "OCORE_BENCH_SSH", requires = "ssh_key")]
+    ssh: Option<String>,
+    /// The file with the private key for it
+    #[arg(long, env = "OCORE_BENCH_SSH_KEY")]
+    ssh_key: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Which {
+    /// The queue, beside `graphile_worker`
+    Queue,
+    /// Creating an instance, beside the same by hand
+    Create,
+    /// Resident memory of `ocore serve`
+    Memory,
+    All,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new("warn"))
+        .with_writer(std::io::stderr)
+        .init();
+    let arguments = Arguments::parse();
+    let mut report = Report::open(&arguments.results)?;
+    let asked = |which| arguments.which == which || arguments.which == Which::All;
+    if asked(Which::Queue) {
+        report.keep("queue", queue::run().await?)?;
+    }
+    if asked(Which::Create) {
+        let ssh = arguments.ssh.as_deref().zip(arguments.ssh_key.as_deref());
+        report.keep("create", create::run(&arguments.ocore, ssh)?)?;
+    }
+    if asked(Which::Memory) {
+        report.keep("memory", memory::run(&arguments.ocore)?)?;
+    }
+    report.end()
+}
