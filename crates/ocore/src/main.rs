@@ -1,2 +1,88 @@
-//! Not laid out yet.
-fn main() {}
+//! `ocore`: the control plane (`ocore serve`) and a command line for its API.
+
+mod admin;
+mod cli;
+mod config;
+mod database;
+mod openapi;
+mod serve;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::config::Config;
+
+/// A self-hosted control plane for Odoo.
+#[derive(Parser)]
+#[command(name = "ocore", version, propagate_version = true, after_help = cli::EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the control plane, configured by environment variables (docs/configuration.md).
+    Serve,
+    /// Administrators, made on the machine that runs `ocore serve`, with its environment.
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Print the description of the API (`OpenAPI`, as JSON).
+    Openapi,
+    /// Print a completion script for a shell.
+    Completion {
+        /// The shell.
+        shell: Shell,
+    },
+    #[command(flatten)]
+    Client(Box<cli::Command>),
+}
+
+#[derive(Subcommand)]
+enum Admin {
+    /// Make an administrator and print the token, once.
+    Create {
+        /// Whom the token is for.
+        #[arg(long)]
+        name: String,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve => runtime()?.block_on(serve::run(Config::from_environment()?))?,
+        Command::Admin(Admin::Create { name }) => {
+            runtime()?.block_on(admin::create(Config::from_environment()?, &name))?;
+        }
+        Command::Openapi => writeln!(io::stdout(), "{}", openapi::document()?)?,
+        Command::Completion { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "ocore", &mut io::stdout());
+        }
+        Command::Client(command) => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            return Ok(runtime.block_on(cli::run(*command)));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}

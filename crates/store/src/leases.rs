@@ -25,12 +25,8 @@ pub async fn take(conn: &mut PgConnection, name: &str, holder: Uuid, length: Dur
 
 /// Gives a lease back.
 pub async fn release(conn: &mut PgConnection, name: &str, holder: Uuid) -> Result<()> {
-    sqlx::query!(
-        "delete from leases where name = $1 and holder = $2",
-        name,
-        holder
-    )
-    .execute(conn)
-    .await?;
+    sqlx::query!("delete from leases where name = $1 and holder = $2", name, holder)
+        .execute(conn)
+        .await?;
     Ok(())
 }

@@ -13,9 +13,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A secret that must never be seen again; every plane's own secrets bear it.
-pub const CANARY: &str = "canary7f3a";
+pub(crate) const CANARY: &str = "canary7f3a";
 
-pub struct Plane {
+pub(crate) struct Plane {
     dir: TempDir,
     serve: Option<Child>,
     port: u16,
@@ -25,18 +25,18 @@ pub struct Plane {
 }
 
 /// What one call of the CLI gave.
-pub struct Answer {
-    pub code: i32,
-    pub json: Value,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) code: i32,
+    pub(crate) json: Value,
+    pub(crate) text: String,
 }
 
 impl Plane {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(&[])
     }
 
-    pub fn start_with(env: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_with(env: &[(&str, &str)]) -> Self {
         let dir = tempfile::Builder::new().prefix("ocore-e2e-").tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -57,7 +57,7 @@ impl Plane {
         };
         plane.up(&[]);
         let made = plane
-            .command(&["admin", "create", "--name", "e2e", "--json"])
+            .command(&["admin", "create", "--name", "e2e"])
             .output()
             .unwrap();
         let text = String::from_utf8_lossy(&made.stdout).into_owned();
@@ -71,7 +71,7 @@ impl Plane {
     }
 
     /// Starts `ocore serve`, with faults or without, and waits until it is ready.
-    pub fn up(&mut self, env: &[(&str, &str)]) {
+    pub(crate) fn up(&mut self, env: &[(&str, &str)]) {
         self.runs += 1;
         let log = File::create(self.log_path(self.runs)).unwrap();
         let mut command = self.command(&["serve"]);
@@ -103,7 +103,7 @@ impl Plane {
     }
 
     /// Waits until the process has killed itself, as a fault asked for.
-    pub fn wait_for_death(&mut self, limit: Duration) {
+    pub(crate) fn wait_for_death(&mut self, limit: Duration) {
         let mut serve = self.serve.take().unwrap();
         let began = Instant::now();
         while serve.try_wait().unwrap().is_none() {
@@ -116,15 +116,8 @@ impl Plane {
         }
     }
 
-    pub fn kill(&mut self) {
-        if let Some(mut serve) = self.serve.take() {
-            serve.kill().unwrap();
-            serve.wait().unwrap();
-        }
-    }
-
     /// Ends it in good order.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if let Some(mut serve) = self.serve.take() {
             let _ = Command::new("kill")
                 .args(["-TERM", &serve.id().to_string()])
@@ -164,12 +157,12 @@ impl Plane {
         command
     }
 
-    pub fn cli(&self, arguments: &[&str]) -> Answer {
+    pub(crate) fn cli(&self, arguments: &[&str]) -> Answer {
         self.cli_in(arguments, None)
     }
 
     /// The CLI with something on its standard input.
-    pub fn cli_in(&self, arguments: &[&str], stdin: Option<&str>) -> Answer {
+    pub(crate) fn cli_in(&self, arguments: &[&str], stdin: Option<&str>) -> Answer {
         let mut arguments = arguments.to_vec();
         arguments.push("--json");
         let mut command = self.command(&arguments);
@@ -195,7 +188,7 @@ impl Plane {
     }
 
     /// The CLI, expected to succeed; a changing verb has waited for the end of its operation.
-    pub fn ok(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> Value {
         let answer = self.cli(arguments);
         assert_eq!(
             answer.code,
@@ -209,7 +202,7 @@ impl Plane {
     }
 
     /// The CLI, expected to fail with a code; answers the whole text.
-    pub fn refused(&self, arguments: &[&str], code: &str) -> String {
+    pub(crate) fn refused(&self, arguments: &[&str], code: &str) -> String {
         let answer = self.cli(arguments);
         assert_ne!(
             answer.code,
@@ -228,7 +221,7 @@ impl Plane {
     }
 
     /// The API by itself: status and body.
-    pub fn api(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, String) {
+    pub(crate) fn api(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, String) {
         let mut command = Command::new("curl");
         command.args(["-sS", "-m", "60", "-X", method, "-w", "\n%{http_code}"]);
         command.args(["-H", &format!("authorization: Bearer {}", self.token)]);
@@ -244,14 +237,14 @@ impl Plane {
         (status.trim().parse().unwrap_or(0), body.to_owned())
     }
 
-    pub fn get(&self, path: &str) -> Value {
+    pub(crate) fn get(&self, path: &str) -> Value {
         let (status, body) = self.api("GET", path, None);
         assert_eq!(status, 200, "GET {path}: {body}");
         serde_json::from_str(&body).unwrap()
     }
 
     /// Waits until an operation is final, and answers it.
-    pub fn await_operation(&self, id: &str, limit: Duration) -> Value {
+    pub(crate) fn await_operation(&self, id: &str, limit: Duration) -> Value {
         self.await_that(limit, &format!("operation {id} to end"), || {
             let operation = self.get(&format!("/api/operations/{id}"));
             let state = operation["state"].as_str().unwrap_or("").to_owned();
@@ -259,7 +252,12 @@ impl Plane {
         })
     }
 
-    pub fn await_that<T>(&self, limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    pub(crate) fn await_that<T>(
+        &self,
+        limit: Duration,
+        what: &str,
+        mut look: impl FnMut() -> Option<T>,
+    ) -> T {
         let began = Instant::now();
         loop {
             if let Some(found) = look() {
@@ -274,7 +272,7 @@ impl Plane {
         }
     }
 
-    pub fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }
 
@@ -283,7 +281,7 @@ impl Plane {
     }
 
     /// Everything `ocore serve` has said in all its runs.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         (1..=self.runs)
             .map(|run| fs::read_to_string(self.log_path(run)).unwrap_or_default())
             .collect()
@@ -296,36 +294,25 @@ impl Plane {
     }
 
     /// SQL on the plane's own database: the rows themselves.
-    pub fn sql(&self, sql: &str) -> String {
+    pub(crate) fn sql(&self, sql: &str) -> String {
         let socket = self.dir.path().join("postgres");
-        let socket = find_socket(&socket).unwrap_or(socket);
         let output = Command::new("psql")
-            .args(["-XqAt", "-h", socket.to_str().unwrap(), "-d", "ocore", "-c", sql])
-            .args(["-U", &database_user(&socket)])
+            .args([
+                "-XqAt",
+                "-h",
+                socket.to_str().unwrap(),
+                "-U",
+                "ocore",
+                "-d",
+                "ocore",
+                "-c",
+                sql,
+            ])
             .output()
             .unwrap();
         assert!(output.status.success(), "{sql}: {}", err(&output));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
-}
-
-fn find_socket(dir: &Path) -> Option<PathBuf> {
-    for entry in fs::read_dir(dir).ok()?.flatten() {
-        let path = entry.path();
-        if entry.file_name().to_string_lossy().starts_with(".s.PGSQL") {
-            return Some(dir.to_owned());
-        }
-        if path.is_dir()
-            && let Some(found) = find_socket(&path)
-        {
-            return Some(found);
-        }
-    }
-    None
-}
-
-fn database_user(_socket: &Path) -> String {
-    std::env::var("OCORE_E2E_PGUSER").unwrap_or_else(|_| "ocore".to_owned())
 }
 
 impl Drop for Plane {

@@ -8,14 +8,14 @@ use crate::plane::Plane;
 
 /// One server of the testbed.
 #[derive(Clone, Copy, Debug)]
-pub struct Server(pub u8);
+pub(crate) struct Server(pub(crate) u8);
 
 impl Server {
-    pub fn address(self) -> String {
+    pub(crate) fn address(self) -> String {
         ocore_testbed::server(self.0).address
     }
 
-    pub fn key_file(self) -> String {
+    pub(crate) fn key_file(self) -> String {
         ocore_testbed::server(self.0)
             .key_path
             .to_string_lossy()
@@ -23,7 +23,7 @@ impl Server {
     }
 
     /// Runs a script on the server by the outer engine, so that it works with the network cut too.
-    pub fn sh(self, script: &str) -> String {
+    pub(crate) fn sh(self, script: &str) -> String {
         let container = ocore_testbed::server(self.0).name;
         let output = Command::new("docker")
             .args(["exec", &container, "sh", "-c", script])
@@ -39,7 +39,7 @@ impl Server {
     }
 
     /// The same over SSH, as an operator would look.
-    pub fn ssh(self, script: &str) -> String {
+    pub(crate) fn ssh(self, script: &str) -> String {
         let output = Command::new("ssh")
             .args([
                 "-i",
@@ -66,7 +66,7 @@ impl Server {
     }
 
     /// Takes away whatever an earlier test left, so that each begins on a clean server.
-    pub fn clean(self) {
+    pub(crate) fn clean(self) {
         self.sh("docker info >/dev/null
                  docker ps -aq | xargs -r docker rm -fv >/dev/null
                  docker volume ls -q | xargs -r docker volume rm >/dev/null
@@ -82,19 +82,19 @@ impl Server {
     }
 
     /// The containers on the server, without its PostgreSQL.
-    pub fn containers(self) -> BTreeSet<String> {
+    pub(crate) fn containers(self) -> BTreeSet<String> {
         self.lines("docker ps -a --format '{{.Names}}' | grep -v '^ocore-postgres$' || true")
     }
 
     /// The volumes, without those of PostgreSQL, templates and dumps.
-    pub fn volumes(self) -> BTreeSet<String> {
+    pub(crate) fn volumes(self) -> BTreeSet<String> {
         self.lines(
             "docker volume ls -q | grep -Ev '^(ocore-postgres-data|ocore-dumps|ocore_template.*)$' || true",
         )
     }
 
     /// Roles and databases that are neither PostgreSQL's own nor a template's.
-    pub fn databases(self) -> BTreeSet<String> {
+    pub(crate) fn databases(self) -> BTreeSet<String> {
         self.lines(
             "docker exec ocore-postgres psql -U postgres -XqAt -c \"select 'database ' || datname from pg_database \
              where datname !~ '^(postgres|template[01]|ocore_template.*)$' union all select 'role ' || rolname from \
@@ -103,7 +103,7 @@ impl Server {
     }
 
     /// Templates that are not ready: half of one left over.
-    pub fn half_templates(self) -> BTreeSet<String> {
+    pub(crate) fn half_templates(self) -> BTreeSet<String> {
         self.lines(
             "docker exec ocore-postgres psql -U postgres -XqAt -c \"select datname from pg_database where datname ~ \
              '^ocore_template' and shobj_description(oid, 'pg_database') is distinct from 'sh.ocore.template=ready'\"",
@@ -111,12 +111,12 @@ impl Server {
     }
 
     /// The loopback ports something listens on in oCore's range.
-    pub fn ports(self) -> BTreeSet<String> {
+    pub(crate) fn ports(self) -> BTreeSet<String> {
         self.lines("ss -Hltn | awk '{print $4}' | sed 's/.*://' | awk '$1 >= 20000 && $1 < 30000' | sort -u")
     }
 
     /// How many SSH connections are open to the server.
-    pub fn ssh_connections(self) -> usize {
+    pub(crate) fn ssh_connections(self) -> usize {
         self.sh("ss -Htn state established '( sport = :22 )' | wc -l")
             .parse()
             .unwrap_or(99)
@@ -124,7 +124,7 @@ impl Server {
 }
 
 /// Adds a server of the testbed by root's key.
-pub fn add_server(plane: &Plane, server: Server, name: &str) -> Value {
+pub(crate) fn add_server(plane: &Plane, server: Server, name: &str) -> Value {
     plane.ok(&[
         "server",
         "add",
@@ -141,7 +141,7 @@ pub fn add_server(plane: &Plane, server: Server, name: &str) -> Value {
 
 /// Compares what is on a server with what the rows say: every running instance has all its parts, and nothing else
 /// is there.
-pub fn assert_world_is_as_the_rows(plane: &Plane, server: Server, server_name: &str) {
+pub(crate) fn assert_world_is_as_the_rows(plane: &Plane, server: Server, server_name: &str) {
     let instances = plane.get("/api/instances?limit=200")["data"]
         .as_array()
         .unwrap()
@@ -186,7 +186,7 @@ pub fn assert_world_is_as_the_rows(plane: &Plane, server: Server, server_name: &
 }
 
 /// A real login through Odoo's JSON-RPC, made on the server itself: the ports are on its loopback.
-pub fn log_in(server: Server, created: &Value) {
+pub(crate) fn log_in(server: Server, created: &Value) {
     let instance = &created["instance"];
     let body = serde_json::json!({"jsonrpc": "2.0", "params": {
         "db": instance["databaseName"], "login": created["adminLogin"], "password": created["adminPassword"]}});
@@ -203,14 +203,14 @@ pub fn log_in(server: Server, created: &Value) {
 }
 
 /// The HTTP port, as the server's row has it once it is reserved.
-pub fn port_of(instance: &Value) -> i64 {
+pub(crate) fn port_of(instance: &Value) -> i64 {
     instance["httpPortHost"]
         .as_i64()
         .unwrap_or_else(|| panic!("no port in {instance}"))
 }
 
 /// A file that only the test reads.
-pub fn write_private(plane: &Plane, name: &str, content: &str) -> String {
+pub(crate) fn write_private(plane: &Plane, name: &str, content: &str) -> String {
     let path = plane.dir().join(name);
     fs::write(&path, content).unwrap();
     path.to_string_lossy().into_owned()

@@ -74,7 +74,8 @@ pub(crate) async fn create(
 async fn own(instance: &Instance, secrets: &Secrets, template: &Template) -> Result<SecretString, Problem> {
     let name = identifier(&instance.names().database);
     let secret = SecretString::from(Uuid::new_v4().to_string());
-    let forgotten = || Problem::internal("the administrator's first password was forgotten before it was set");
+    let forgotten =
+        || Problem::internal("the administrator's first password was forgotten before it was set");
     let admin = secrets.admin_password.clone().ok_or_else(forgotten)?;
     // Some hundred milliseconds of pure computing.
     let hash = spawn_blocking(move || identity::hash_password(&admin, rand::random())).await;

@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 pub use events::{append_events, events_after, last_seq};
 pub use queue::{
-    Claimed, Finish, claim, claim_unstarted, finish, finish_many, heartbeat, queue_age, register_worker, release, rescue,
-    unregister_worker, workers_on_host,
+    Claimed, Finish, claim, claim_unstarted, finish, finish_many, heartbeat, queue_age, register_worker,
+    release, rescue, unregister_worker, workers_on_host,
 };
 pub use read::{Filter, cancel, cancel_requested, find, get, list, open_for_subject, steps_of};
 pub use steps::{set_step, start_undo};

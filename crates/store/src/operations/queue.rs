@@ -211,9 +211,12 @@ pub async fn register_worker(conn: &mut PgConnection, id: WorkerId, host: &str, 
 
 /// The workers known on a host: id and process id.
 pub async fn workers_on_host(conn: &mut PgConnection, host: &str) -> Result<Vec<(WorkerId, i32)>> {
-    let rows = sqlx::query!(r#"select id as "id: WorkerId", pid from workers where host = $1"#, host)
-        .fetch_all(conn)
-        .await?;
+    let rows = sqlx::query!(
+        r#"select id as "id: WorkerId", pid from workers where host = $1"#,
+        host
+    )
+    .fetch_all(conn)
+    .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.pid)).collect())
 }
 
