@@ -1,6 +1,10 @@
 //! `ocore serve`: the database, the operations, the API, and the order in which they begin and end.
 
-use std::{io::Write, process, time::Duration};
+use std::{
+    io::{IsTerminal, Write},
+    process,
+    time::Duration,
+};
 
 use anyhow::Context;
 use axum::serve::ListenerExt;
@@ -122,6 +126,7 @@ fn say(text: &str) -> anyhow::Result<()> {
 fn start_log(config: &Config) -> anyhow::Result<()> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(&config.log)?)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),

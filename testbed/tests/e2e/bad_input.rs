@@ -151,6 +151,10 @@ fn instances_that_cannot_be_made() {
     };
     create("huge", &["--memory", "900GiB"], "server.insufficient_memory");
     create("version", &["--odoo-version", "12.0"], "request.invalid");
+    {
+        let _full = FullDisk::leaving(1 << 30);
+        create("disk", &[], "server.insufficient_disk");
+    }
     create("image", &["--image", "no-such-image:1"], "image.not_found");
     let said = create("broken", &["--image", "caddy:2"], "odoo.failed_to_start");
     assert!(said.lines().count() > 2, "its last lines are told: {said}");
@@ -186,6 +190,7 @@ fn instances_that_cannot_be_made() {
     ]);
     let shown = plane.ok(&["instance", "show", "acme"]);
     assert_ne!(shown["httpPortHost"], 20_000);
+    unsquat();
 
     create("ACME", &[], "name.taken");
     plane.refused(
@@ -227,4 +232,23 @@ fn squat(port: u16) {
 
 fn unsquat() {
     ONE.sh("docker ps -q --filter name=squatter- | xargs -r docker rm -f >/dev/null; sleep 1");
+}
+
+/// The server's disk, filled by one file that goes with this.
+struct FullDisk;
+
+impl FullDisk {
+    fn leaving(bytes: u64) -> Self {
+        let free = ONE.sh("df -B1 --output=avail /var/lib/docker | tail -1");
+        let free: u64 = free.trim().parse().unwrap();
+        let size = free.saturating_sub(bytes);
+        let _ = ONE.sh(&format!("fallocate -l {size} /var/lib/docker/full.test"));
+        Self
+    }
+}
+
+impl Drop for FullDisk {
+    fn drop(&mut self) {
+        ONE.sh("rm -f /var/lib/docker/full.test");
+    }
 }

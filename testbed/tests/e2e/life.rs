@@ -118,7 +118,12 @@ fn instances_live_on_two_servers_and_no_secret_leaks() {
     // Its name has to be given, a dump is kept, and nothing else.
     plane.refused(
         &["instance", "delete", "acme", "--confirm", "wrong"],
-        "confirmation",
+        "nothing was done",
+    );
+    let (status, said) = plane.api("DELETE", "/api/instances/acme?confirm=wrong", None);
+    assert!(
+        status == 400 && said.contains("request.confirmation_missing"),
+        "{status}: {said}"
     );
     plane.ok(&["instance", "delete", "acme", "--confirm", "acme"]);
     let dumps = plane.get("/api/final-dumps");

@@ -2,6 +2,12 @@
 //!
 //! `cargo xtask test` brings the testbed up and runs these one after another.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "a test fails by panicking, and tells one story from its beginning to its end"
+)]
+
 mod bad_input;
 mod disturbances;
 mod faults;

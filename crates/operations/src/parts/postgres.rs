@@ -99,6 +99,9 @@ fn spec(facts: &ServerFacts, labels: Labels, password: SecretString) -> Containe
         ],
         // Parallel queries and sorts share memory by this file system; Docker's default is 64 MiB.
         shm_bytes: Some(1 << 30),
+        // As the first process PostgreSQL would take the end of a cancelled `docker exec` for the death of a
+        // server process, and go through crash recovery.
+        init: true,
         restart: Restart::UnlessStopped,
         stop_timeout: Some(Duration::from_secs(60)),
         ..ContainerSpec::default()
