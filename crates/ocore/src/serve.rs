@@ -19,7 +19,13 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{FilterExt, filter_fn},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::{
     config::{Config, LogFormat},
@@ -124,15 +130,24 @@ fn say(text: &str) -> anyhow::Result<()> {
 }
 
 fn start_log(config: &Config) -> anyhow::Result<()> {
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(&config.log)?)
+    let log = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    match config.log_format {
-        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
-        LogFormat::Text => log.init(),
-    }
+    let log = match config.log_format {
+        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).boxed(),
+        LogFormat::Text => log.boxed(),
+    };
+    let wanted = EnvFilter::try_new(&config.log)?.and(filter_fn(keeps_secrets));
+    tracing_subscriber::registry()
+        .with(log.with_filter(wanted))
+        .init();
     Ok(())
+}
+
+/// Below INFO, libraries log whole requests, passwords and all, so that only oCore's own crates are heard there,
+/// whatever was asked for.
+fn keeps_secrets(of: &Metadata<'_>) -> bool {
+    *of.level() <= Level::INFO || of.target().starts_with("ocore")
 }
 
 /// The signals that ask for an end.

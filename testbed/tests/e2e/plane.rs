@@ -143,7 +143,7 @@ impl Plane {
             .env("OCORE_URL", format!("http://127.0.0.1:{}", self.port))
             .env("OCORE_TOKEN", &self.token)
             .env("OCORE_HEALTH_INTERVAL", "3")
-            .env("OCORE_LOG", "debug,hyper=info,russh=info,h2=info,sqlx=info")
+            .env("OCORE_LOG", "trace")
             .env(
                 "JWT_SECRET",
                 format!("{CANARY}-jwt-secret-of-32-characters-and-more"),
