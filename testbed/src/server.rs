@@ -126,7 +126,7 @@ pub(crate) fn running(i: u8) -> Result<bool> {
     Ok(docker::read(&["inspect", "--format", "{{.State.Running}}", &server(i).name])? == "true")
 }
 
-/// Waits until its sshd takes connections and its Docker answers (unless it is [bare](crate::bare)).
+/// Waits until its sshd takes connections and its Docker answers (unless it is [bare](crate::bare())).
 pub fn wait_ready(i: u8) -> Result<()> {
     const READY: &str =
         "systemctl is-active -q ssh && { [ -e /var/lib/ocore-testbed/bare ] || docker info >/dev/null; }";

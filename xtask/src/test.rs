@@ -30,7 +30,8 @@ pub(crate) fn command(fast: bool) -> Result<ExitCode> {
     report.stage("sql", || sql::command(true))?;
     report.stage("openapi", || openapi::command(true))?;
     report.stage("rustdoc", rustdoc)?;
-    report.tests("tests", "default", tests)?;
+    let profile = if fast { "fast" } else { "default" };
+    report.tests("tests", profile, || tests(fast))?;
     if !fast && report.failed.is_empty() {
         report.tests("end-to-end tests", "e2e", end_to_end)?;
     } else if !fast {
@@ -88,9 +89,14 @@ fn deny() -> Result<()> {
     Ok(())
 }
 
-fn tests() -> Result<()> {
+fn tests(fast: bool) -> Result<()> {
+    if fast {
+        ocore_testbed::engine()?;
+    } else {
+        ocore_testbed::images()?;
+    }
     let postgres = Postgres::start()?;
-    run(nextest("default")
+    run(nextest(if fast { "fast" } else { "default" })
         .arg("--workspace")
         .env("DATABASE_URL", postgres.url("postgres"))
         .env("PG_BIN", postgres::programs()?))

@@ -44,33 +44,39 @@ pub use environment::from_environment;
 
 #[cfg(feature = "faults")]
 mod environment {
-    use std::sync::Arc;
+    use std::{fs, path::PathBuf, sync::Arc};
 
     use nix::sys::signal::{Signal, kill};
     use ocore_domain::Code;
 
     use super::{Faults, NoFaults, Point, Problem, async_trait};
 
-    /// The faults that `OCORE_FAULTS` asks for: a comma-separated list of `kill|fail:<kind>:<step>:before|after|undo`
-    /// and `repeat:<kind>:*`.
+    /// The faults listed in the file that `OCORE_FAULTS` names, read anew at each moment: separated by commas,
+    /// `kill|fail:<kind>:<step>:before|after|undo` and `repeat:<kind>:*`.
     pub fn from_environment() -> Arc<dyn Faults> {
-        match std::env::var("OCORE_FAULTS") {
-            Ok(text) if !text.is_empty() => Arc::new(Asked(text.split(',').map(str::to_owned).collect())),
-            _ => Arc::new(NoFaults),
+        std::env::var_os("OCORE_FAULTS").map_or_else(
+            || -> Arc<dyn Faults> { Arc::new(NoFaults) },
+            |file| Arc::new(Listed(file.into())),
+        )
+    }
+
+    struct Listed(PathBuf);
+
+    impl Listed {
+        fn has(&self, fault: &str) -> bool {
+            fs::read_to_string(&self.0).is_ok_and(|list| list.trim().split(',').any(|listed| listed == fault))
         }
     }
 
-    struct Asked(Vec<String>);
-
     #[async_trait]
-    impl Faults for Asked {
+    impl Faults for Listed {
         async fn reach(&self, kind: &str, step: &str, point: Point) -> Result<(), Problem> {
             let at = format!("{kind}:{step}:{}", format!("{point:?}").to_lowercase());
-            if self.0.contains(&format!("kill:{at}")) {
+            if self.has(&format!("kill:{at}")) {
                 tracing::warn!(%at, "killing this process on purpose");
                 let _ = kill(nix::unistd::getpid(), Signal::SIGKILL);
             }
-            if self.0.contains(&format!("fail:{at}")) {
+            if self.has(&format!("fail:{at}")) {
                 return Err(Problem::new(
                     Code::CommandFailed,
                     format!("failed on purpose at {at}"),
@@ -80,10 +86,8 @@ mod environment {
             Ok(())
         }
 
-        fn repeats(&self, kind: &str, step: &str) -> bool {
-            self.0.iter().any(|fault| {
-                *fault == format!("repeat:{kind}:*") || *fault == format!("repeat:{kind}:{step}")
-            })
+        fn repeats(&self, kind: &str, _step: &str) -> bool {
+            self.has(&format!("repeat:{kind}:*"))
         }
     }
 }

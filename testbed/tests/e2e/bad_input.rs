@@ -114,8 +114,25 @@ fn servers_that_cannot_be_used() {
         &["--host", &address, "--user", "root", "--key-file", &key],
         "docker.missing",
     );
-    ocore_testbed::unbare(TWO.0).unwrap();
     assert!(said.contains("install"), "it says what to do: {said}");
+    // Asked to, oCore installs it.
+    let installed = plane.cli(&[
+        "server",
+        "add",
+        "--name",
+        "installed",
+        "--host",
+        &address,
+        "--user",
+        "root",
+        "--key-file",
+        &key,
+        "--install-docker",
+    ]);
+    assert_eq!(installed.code, 0, "{}", installed.text);
+    assert_eq!(plane.ok(&["server", "show", "installed"])["status"], "active");
+    plane.ok(&["server", "remove", "installed", "--confirm", "installed"]);
+    ocore_testbed::unbare(TWO.0).unwrap();
     assert_eq!(
         TWO.sh("docker ps -aq; docker volume ls -q"),
         "",

@@ -5,6 +5,7 @@ use std::{fs, time::Duration};
 use serde_json::Value;
 
 use crate::{
+    database::Database,
     plane::{CANARY, Plane},
     world::{Server, assert_world_is_as_the_rows, log_in, write_private},
 };
@@ -16,7 +17,9 @@ const TWO: Server = Server(2);
 fn instances_live_on_two_servers_and_no_secret_leaks() {
     ONE.clean();
     TWO.clean();
-    let plane = Plane::start();
+    // An external PostgreSQL, so that its password is looked for as well.
+    let database = Database::start();
+    let plane = Plane::start_on(Some(database.url()));
     let key = encrypted_key(&plane);
     let passphrase = write_private(&plane, "passphrase", &format!("{CANARY}-passphrase"));
     let by_key = plane.ok(&[
@@ -109,6 +112,7 @@ fn instances_live_on_two_servers_and_no_secret_leaks() {
     );
     healthy(&plane, "acme");
 
+    let made_up = made_up_secrets(&acme);
     control(&plane);
     change(&plane);
     database_away(&plane);
@@ -141,7 +145,7 @@ fn instances_live_on_two_servers_and_no_secret_leaks() {
     assert_world_is_as_the_rows(&plane, ONE, "one");
     assert_world_is_as_the_rows(&plane, TWO, "two");
 
-    no_secret_is_seen(&plane);
+    no_secret_is_seen(&plane, made_up);
     plane.ok(&["server", "remove", "one", "--confirm", "one"]);
     plane.ok(&["server", "remove", "two", "--confirm", "two"]);
     for server in [ONE, TWO] {
@@ -249,9 +253,25 @@ fn encrypted_key(plane: &Plane) -> String {
     path
 }
 
+/// What oCore made up for an instance: its passwords, as they are on the server.
+fn made_up_secrets(created: &Value) -> Vec<String> {
+    let conf = ONE.sh("docker exec ocore-acme cat /etc/odoo/odoo.conf");
+    let mut secrets = vec![created["adminPassword"].as_str().unwrap().to_owned()];
+    for option in ["db_password", "admin_passwd"] {
+        let line = conf.lines().find_map(|line| line.strip_prefix(option));
+        let value = line.unwrap().trim_start_matches([' ', '=']).trim();
+        assert!(value.len() >= 16, "{option} is in odoo.conf");
+        secrets.push(value.to_owned());
+    }
+    let server = ONE.sh("docker exec ocore-postgres printenv POSTGRES_PASSWORD");
+    assert!(server.len() >= 16);
+    secrets.push(server);
+    secrets
+}
+
 /// Neither the canaries nor what oCore made up itself is in a log line, step output, error or answer of the API.
-fn no_secret_is_seen(plane: &Plane) {
-    let mut secrets = vec![CANARY.to_owned(), "deploy-password".to_owned()];
+fn no_secret_is_seen(plane: &Plane, mut secrets: Vec<String>) {
+    secrets.extend([CANARY.to_owned(), "deploy-password".to_owned()]);
     let key = fs::read_to_string(plane.dir().join("encrypted_key")).unwrap();
     secrets.extend(
         key.lines()

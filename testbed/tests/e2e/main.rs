@@ -9,8 +9,10 @@
 )]
 
 mod bad_input;
+mod cancel;
+mod database;
 mod disturbances;
-mod faults;
 mod life;
 mod plane;
+mod steps;
 mod world;

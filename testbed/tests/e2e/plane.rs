@@ -5,6 +5,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    rc::Rc,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -16,12 +17,13 @@ use tempfile::TempDir;
 pub(crate) const CANARY: &str = "canary7f3a";
 
 pub(crate) struct Plane {
-    dir: TempDir,
+    dir: Rc<TempDir>,
     serve: Option<Child>,
     port: u16,
     token: String,
     runs: u32,
-    extra: Vec<(String, String)>,
+    /// A PostgreSQL that is not its own.
+    database: Option<String>,
 }
 
 /// What one call of the CLI gave.
@@ -32,30 +34,23 @@ pub(crate) struct Answer {
 }
 
 impl Plane {
+    /// With the embedded PostgreSQL.
     pub(crate) fn start() -> Self {
-        Self::start_with(&[])
+        Self::start_on(None)
     }
 
-    pub(crate) fn start_with(env: &[(&str, &str)]) -> Self {
+    /// With a PostgreSQL elsewhere.
+    pub(crate) fn start_on(database: Option<String>) -> Self {
         let dir = tempfile::Builder::new().prefix("ocore-e2e-").tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let extra = env
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
         let mut plane = Self {
-            dir,
+            dir: Rc::new(dir),
             serve: None,
-            port,
+            port: free_port(),
             token: String::new(),
             runs: 0,
-            extra,
+            database,
         };
-        plane.up(&[]);
+        plane.up();
         let made = plane
             .command(&["admin", "create", "--name", "e2e"])
             .output()
@@ -64,21 +59,39 @@ impl Plane {
         let token = text
             .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
             .find(|w| w.starts_with("ocore_"));
-        plane.token = token
-            .unwrap_or_else(|| panic!("no token in {text}{}", err(&made)))
-            .to_owned();
+        plane.token = token.map_or_else(|| panic!("no token in {text}{}", err(&made)), str::to_owned);
         plane
     }
 
-    /// Starts `ocore serve`, with faults or without, and waits until it is ready.
-    pub(crate) fn up(&mut self, env: &[(&str, &str)]) {
+    /// Another process of the same control plane, on the same database.
+    pub(crate) fn beside(&self) -> Self {
+        let mut second = Self {
+            dir: self.dir.clone(),
+            serve: None,
+            port: free_port(),
+            token: self.token.clone(),
+            runs: 0,
+            database: self.database.clone(),
+        };
+        second.up();
+        second
+    }
+
+    /// What is to go wrong in this process from now on (`faults.rs` of `ocore-operations`).
+    pub(crate) fn ask_for(&self, faults: &str) {
+        fs::write(self.faults(), faults).unwrap();
+    }
+
+    fn faults(&self) -> PathBuf {
+        self.dir.path().join(format!("faults-{}", self.port))
+    }
+
+    /// Starts `ocore serve` and waits until it is ready.
+    pub(crate) fn up(&mut self) {
         self.runs += 1;
         let log = File::create(self.log_path(self.runs)).unwrap();
         let mut command = self.command(&["serve"]);
-        command
-            .envs(env.iter().copied())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
+        command.stdout(log.try_clone().unwrap()).stderr(log);
         self.serve = Some(command.spawn().unwrap());
         let began = Instant::now();
         while !self.is_ready() {
@@ -152,18 +165,21 @@ impl Plane {
                 "SSH_ENCRYPTION_KEY",
                 format!("{CANARY}-encryption-key-of-32-characters"),
             )
-            .envs(self.extra.iter().map(|(k, v)| (k, v)))
+            .env("OCORE_FAULTS", self.faults())
             .stdin(Stdio::null());
+        if let Some(database) = &self.database {
+            command.env("DATABASE_URL", database);
+        }
         command
     }
 
-    pub(crate) fn cli(&self, arguments: &[&str]) -> Answer {
+    pub(crate) fn cli(&self, arguments: &[impl AsRef<str>]) -> Answer {
         self.cli_in(arguments, None)
     }
 
     /// The CLI with something on its standard input.
-    pub(crate) fn cli_in(&self, arguments: &[&str], stdin: Option<&str>) -> Answer {
-        let mut arguments = arguments.to_vec();
+    pub(crate) fn cli_in(&self, arguments: &[impl AsRef<str>], stdin: Option<&str>) -> Answer {
+        let mut arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
         arguments.push("--json");
         let mut command = self.command(&arguments);
         if stdin.is_some() {
@@ -188,17 +204,26 @@ impl Plane {
     }
 
     /// The CLI, expected to succeed; a changing verb has waited for the end of its operation.
-    pub(crate) fn ok(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn ok(&self, arguments: &[impl AsRef<str>]) -> Value {
         let answer = self.cli(arguments);
         assert_eq!(
             answer.code,
             0,
             "ocore {}: {}\n{}",
-            arguments.join(" "),
+            said(arguments),
             answer.text,
             self.log_tail()
         );
         answer.json
+    }
+
+    /// Begins an operation by the CLI without waiting for its end; answers its id.
+    pub(crate) fn begin(&self, arguments: &[impl AsRef<str>]) -> String {
+        let mut arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
+        arguments.push("--no-wait");
+        let begun = self.ok(&arguments);
+        let id = begun["operation"]["id"].as_str();
+        id.unwrap_or_else(|| panic!("no operation in {begun}")).to_owned()
     }
 
     /// The CLI, expected to fail with a code; answers the whole text.
@@ -277,7 +302,7 @@ impl Plane {
     }
 
     fn log_path(&self, run: u32) -> PathBuf {
-        self.dir.path().join(format!("serve-{run}.log"))
+        self.dir.path().join(format!("serve-{}-{run}.log", self.port))
     }
 
     /// Everything `ocore serve` has said in all its runs.
@@ -289,25 +314,22 @@ impl Plane {
 
     fn log_tail(&self) -> String {
         let log = self.log();
-        let lines: Vec<&str> = log.lines().filter(|l| !l.contains("DEBUG")).collect();
+        let lines: Vec<&str> = log
+            .lines()
+            .filter(|l| !l.contains("DEBUG") && !l.contains("TRACE"))
+            .collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
     /// SQL on the plane's own database: the rows themselves.
     pub(crate) fn sql(&self, sql: &str) -> String {
-        let socket = self.dir.path().join("postgres");
+        let own = format!(
+            "postgres://ocore@localhost/ocore?host={}",
+            self.dir.path().join("postgres").display()
+        );
+        let url = self.database.as_ref().unwrap_or(&own);
         let output = Command::new("psql")
-            .args([
-                "-XqAt",
-                "-h",
-                socket.to_str().unwrap(),
-                "-U",
-                "ocore",
-                "-d",
-                "ocore",
-                "-c",
-                sql,
-            ])
+            .args(["-XqAt", "-d", url, "-c", sql])
             .output()
             .unwrap();
         assert!(output.status.success(), "{sql}: {}", err(&output));
@@ -322,6 +344,16 @@ impl Drop for Plane {
         }
         self.stop();
     }
+}
+
+fn said(arguments: &[impl AsRef<str>]) -> String {
+    let words: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
+    words.join(" ")
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
 }
 
 fn binary() -> PathBuf {

@@ -1,0 +1,107 @@
+//! What is done with each step of a case.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::case::Case;
+use crate::{
+    plane::Plane,
+    world::{Server, add_server},
+};
+
+/// Goes through all steps of an operation: each done twice, each killed before and after, each failed.
+pub(super) fn every_step(case: &Case) {
+    let one = Server(1);
+    one.clean();
+    let mut plane = Plane::start();
+    add_server(&plane, one, "one");
+    let steps = twice(&plane, case);
+    for (i, step) in steps.iter().enumerate() {
+        killed(&mut plane, case, step, "before", 3 * i + 1);
+        killed(&mut plane, case, step, "after", 3 * i + 2);
+        failed(&plane, case, step, 3 * i + 3);
+    }
+}
+
+/// Once with every step done twice; answers the names of the steps.
+fn twice(plane: &Plane, case: &Case) -> Vec<String> {
+    let name = (case.name)("twice");
+    (case.prepare)(plane, &name);
+    plane.ask_for(&format!("repeat:{}:*", case.kind));
+    let id = plane.begin(&(case.verb)(&name, 0));
+    let ended = plane.await_operation(&id, Duration::from_secs(240));
+    plane.ask_for("");
+    assert_eq!(
+        ended["state"], "done",
+        "{} with each step twice: {ended}",
+        case.kind
+    );
+    (case.compare)(plane);
+    (case.clear)(plane, &name);
+    let steps = ended["steps"].as_array().cloned().unwrap_or_default();
+    assert!(!steps.is_empty(), "{ended}");
+    steps.iter().map(|step| text(&step["name"])).collect()
+}
+
+/// The process is killed at a step; the next one brings the operation to its end.
+fn killed(plane: &mut Plane, case: &Case, step: &str, point: &str, i: usize) {
+    let name = (case.name)(&format!("k{i} {point}"));
+    (case.prepare)(plane, &name);
+    let id = die(
+        plane,
+        &format!("kill:{}:{step}:{point}", case.kind),
+        &(case.verb)(&name, i),
+    );
+    let ended = plane.await_operation(&id, Duration::from_secs(240));
+    assert_eq!(
+        ended["state"], "done",
+        "{} killed {point} {step}: {ended}",
+        case.kind
+    );
+    (case.compare)(plane);
+    (case.clear)(plane, &name);
+}
+
+/// The step fails when it has done everything: that is taken back, or where that cannot be, said; and a retry succeeds.
+fn failed(plane: &Plane, case: &Case, step: &str, i: usize) {
+    let name = (case.name)(&format!("f{i}"));
+    (case.prepare)(plane, &name);
+    plane.ask_for(&format!("fail:{}:{step}:after", case.kind));
+    let id = plane.begin(&(case.verb)(&name, i));
+    let ended = plane.await_operation(&id, Duration::from_secs(240));
+    plane.ask_for("");
+    let told = text(&ended["error"]["detail"]);
+    assert!(told.contains("failed on purpose"), "{ended}");
+    match ended["state"].as_str() {
+        Some("rolled_back") => (case.compare)(plane),
+        Some("failed") => {}
+        _ => panic!("{} failed at {step}: {ended}", case.kind),
+    }
+    let retried = plane.ok(&["operation", "retry", &id]);
+    assert_eq!(retried["operation"]["state"], "done", "{retried}");
+    (case.compare)(plane);
+    (case.clear)(plane, &name);
+}
+
+/// Begins an operation, lets the process die as asked, starts the next, and waits until that has taken the operation
+/// over, which it does within 30 seconds. Answers the operation.
+pub(super) fn die(plane: &mut Plane, faults: &str, verb: &[String]) -> String {
+    plane.ask_for(faults);
+    let id = plane.begin(verb);
+    plane.wait_for_death(Duration::from_secs(180));
+    let died = Instant::now();
+    plane.ask_for("");
+    plane.up();
+    plane.await_that(Duration::from_secs(60), "the operation to be taken over", || {
+        let operation = plane.get(&format!("/api/operations/{id}"));
+        (operation["attempt"].as_i64() >= Some(2)).then_some(())
+    });
+    let taken = died.elapsed();
+    assert!(taken < Duration::from_secs(30), "taken over after {taken:?}");
+    id
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
