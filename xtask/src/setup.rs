@@ -66,7 +66,8 @@ pub(crate) fn for_tests() -> Result<()> {
         let cargo_home = std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), Into::into);
         if !installed(tool) && !cargo_home.join("bin").join(tool).is_file() {
             eprintln!("installing {tool} (it is compiled, which takes some minutes, once)");
-            run(&mut cargo(&["install", "--quiet", "--locked", tool]))?;
+            // Without optimizations: they take longer to compile than they would ever save here.
+            run(&mut cargo(&["install", "--quiet", "--locked", "--debug", tool]))?;
         }
     }
     Ok(())

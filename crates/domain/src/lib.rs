@@ -8,6 +8,7 @@ pub mod operation;
 pub mod problem;
 pub mod server;
 pub mod slug;
+mod words;
 
 pub use id::{InstanceId, OperationId, OrganizationId, ServerId, TokenId, WorkerId};
 pub use problem::{Code, Problem};

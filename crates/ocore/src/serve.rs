@@ -111,11 +111,10 @@ fn runtime_config(config: &Config) -> RuntimeConfig {
 
 /// At the first start, makes a token for the administrator and shows it: once, and not in the log.
 async fn introduce(database: &Database) -> anyhow::Result<()> {
-    let mut conn = database.store.connection().await?;
-    if tokens::exist(&mut conn).await? {
-        return Ok(());
-    }
-    let token = tokens::create(&mut conn, OrganizationId::DEFAULT, "administrator").await?;
+    let mut tx = database.store.begin().await?;
+    let token = tokens::create_first(&mut tx, OrganizationId::DEFAULT, "administrator").await?;
+    tx.commit().await?;
+    let Some(token) = token else { return Ok(()) };
     say(&format!(
         "The administrator's token, shown only this once:\n\n  export OCORE_TOKEN={}\n",
         token.expose_secret()

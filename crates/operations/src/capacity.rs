@@ -54,6 +54,25 @@ pub(crate) async fn check_memory(
     ))
 }
 
+/// Refuses a CPU limit above what the server has, which its Docker would refuse later.
+pub(crate) fn check_cpu(server: &Server, wanted_millis: Option<u32>) -> Result<(), Problem> {
+    let cores = server.facts.as_ref().map_or(1, |facts| facts.cpu_cores);
+    match wanted_millis {
+        Some(millis) if millis > cores * 1000 => Err(Problem::new(
+            Code::InvalidRequest,
+            format!(
+                "cpuLimitMillis is {millis}, and {} has {cores} cores",
+                server.name
+            ),
+            format!(
+                "Use at most {}, or leave it out: then it follows the workers.",
+                cores * 1000
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses a server that does not take instances now.
 pub(crate) fn check_active(server: &Server) -> Result<(), Problem> {
     if server.status == ServerStatus::Active {

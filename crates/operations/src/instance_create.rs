@@ -55,6 +55,7 @@ pub async fn request(
     let server = servers::get(tx, instance.server_id).await?;
     let server = server.ok_or_else(|| Problem::internal("the instance has no server"))?;
     capacity::check_active(&server)?;
+    capacity::check_cpu(&server, instance.settings.cpu_limit_millis)?;
     capacity::check_memory(tx, &server, instance.id, instance.settings.memory_limit_bytes).await?;
     let params = serde_json::to_value(params).map_err(Problem::internal)?;
     Ok(operations::enqueue(tx, &command::on_instance(&DEFINITION, instance, params)).await?)

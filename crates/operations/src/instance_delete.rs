@@ -90,11 +90,13 @@ fn settle<'a>(
 ) -> BoxFuture<'a, Result<(), Problem>> {
     Box::pin(async move {
         let kept: Kept = serde_json::from_value(claim.params.clone()).map_err(Problem::internal)?;
-        let before = if kept.was_running {
-            Transition::Up
-        } else {
-            Transition::Down
-        };
-        settle_instance(tx, claim, end, Transition::Gone, before).await
+        settle_instance(
+            tx,
+            claim,
+            end,
+            Transition::Gone,
+            Transition::back(kept.was_running),
+        )
+        .await
     })
 }

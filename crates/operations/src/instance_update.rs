@@ -58,6 +58,7 @@ pub async fn request(
     settings.validate()?;
     let server = servers::get(tx, instance.server_id).await?;
     let server = server.ok_or_else(|| Problem::internal("the instance has no server"))?;
+    capacity::check_cpu(&server, settings.cpu_limit_millis)?;
     capacity::check_memory(tx, &server, instance.id, settings.memory_limit_bytes).await?;
     let params = Params {
         settings: settings.clone(),
@@ -95,7 +96,7 @@ async fn replace_container(ctx: &Ctx) -> Result<(), Problem> {
         container::stop(&engine, &instance).await?;
         engine.rename(&names.container, &names.previous_container).await?;
     }
-    container::create(&engine, &instance, &params.settings, &environment, &secrets).await
+    container::create(ctx, &engine, &instance, &params.settings, &environment, &secrets).await
 }
 
 async fn restore_container(ctx: &Ctx) -> Result<(), Problem> {
@@ -148,11 +149,7 @@ fn settle<'a>(
 ) -> BoxFuture<'a, Result<(), Problem>> {
     Box::pin(async move {
         let params: Params = serde_json::from_value(claim.params.clone()).map_err(Problem::internal)?;
-        let before = if params.was_running {
-            Transition::Up
-        } else {
-            Transition::Down
-        };
+        let before = Transition::back(params.was_running);
         settle_instance(tx, claim, end, before, before).await?;
         if let (OperationState::Done, Some(id)) = (end.state, claim.subject_id) {
             let (names, values) = (&params.env_names, &params.env_values_sealed);

@@ -1,17 +1,15 @@
 //! Takes a server out of oCore: its PostgreSQL and network go, the machine stays.
 
-use futures::future::BoxFuture;
-use ocore_domain::{Code, OperationId, Problem, ServerId, operation::OperationState, server::ServerStatus};
+use ocore_domain::{Code, OperationId, Problem, server::ServerStatus};
 use ocore_store::{
-    PgConnection, instances,
-    operations::{self, Claimed},
+    PgConnection, instances, operations,
     servers::{self, Server},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     command,
-    engine::{Ctx, Definition, End, Settle, secs, step},
+    engine::{Ctx, Definition, Settle, secs, step},
     parts::{postgres, template},
 };
 
@@ -33,7 +31,7 @@ pub(crate) static DEFINITION: Definition = Definition {
         ),
         step!(disconnect, "Disconnect", secs(30), irreversible),
     ],
-    settle: Settle::With(settle),
+    settle: Settle::Server(ServerStatus::Removed),
 };
 
 /// Enqueues the removal of a server that bears no instance.
@@ -98,21 +96,4 @@ async fn remove_postgres(ctx: &Ctx) -> Result<(), Problem> {
 async fn disconnect(ctx: &Ctx) -> Result<(), Problem> {
     ctx.hands().hosts().forget(ctx.server().await?.id).await;
     Ok(())
-}
-
-fn settle<'a>(
-    tx: &'a mut PgConnection,
-    claim: &'a Claimed,
-    end: End<'a>,
-) -> BoxFuture<'a, Result<(), Problem>> {
-    Box::pin(async move {
-        let id = ServerId::from(claim.subject_id.unwrap_or_default());
-        let status = if end.state == OperationState::Done {
-            ServerStatus::Removed
-        } else {
-            ServerStatus::Failed
-        };
-        servers::set_status(tx, id, status, end.error.map(|error| error.detail.as_str())).await?;
-        Ok(())
-    })
 }

@@ -3,23 +3,20 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use futures::future::BoxFuture;
 use ocore_domain::{
-    Code, OperationId, Problem, ServerId,
-    operation::OperationState,
+    Code, OperationId, Problem,
     server::{DockerRoute, Privilege, ServerFacts, ServerStatus},
 };
 use ocore_fleet::{Host, Script};
 use ocore_store::{
-    PgConnection,
-    operations::{self, Claimed},
+    PgConnection, operations,
     servers::{self, Server},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     command,
-    engine::{Ctx, Definition, End, Settle, secs, step},
+    engine::{Ctx, Definition, Settle, secs, step},
     hands,
     parts::postgres,
 };
@@ -42,7 +39,7 @@ pub(crate) static DEFINITION: Definition = Definition {
         step!(check_docker, "Check Docker", secs(900)),
         step!(prepare_postgres, "Start the server's PostgreSQL", secs(1800)),
     ],
-    settle: Settle::With(settle),
+    settle: Settle::Server(ServerStatus::Active),
 };
 
 /// The oldest Docker Engine that will do.
@@ -217,9 +214,10 @@ async fn check_docker(ctx: &Ctx) -> Result<(), Problem> {
     let (server, params): (Server, Params) = (ctx.server().await?, ctx.params()?);
     let mut host = ctx.host().await?;
     let mut engine = host.engine().await;
+    // One that is installed and does not run is started on the way.
     if engine
         .as_ref()
-        .is_err_and(|problem| problem.code == Code::DockerMissing)
+        .is_err_and(|problem| matches!(problem.code, Code::DockerMissing | Code::DockerUnavailable))
         && params.install_docker
     {
         install_docker(ctx, &*host).await?;
@@ -287,7 +285,7 @@ async fn install_docker(ctx: &Ctx, host: &dyn Host) -> Result<(), Problem> {
             "Connect as root or as a user with passwordless sudo, or install Docker by hand.",
         ));
     }
-    ctx.info("Docker is missing; installing it");
+    ctx.info("Docker does not answer; installing and starting it");
     let script = "set -e
 if command -v apt-get >/dev/null; then
   export DEBIAN_FRONTEND=noninteractive
@@ -348,24 +346,6 @@ async fn disk(host: &dyn Host, path: &str) -> Result<(u64, u64), Problem> {
         [block, total, free] => Ok((block * total, block * free)),
         _ => Err(Problem::internal("the free disk space cannot be read")),
     }
-}
-
-/// A local server's row needs no host key; any other that is active has one.
-fn settle<'a>(
-    tx: &'a mut PgConnection,
-    claim: &'a Claimed,
-    end: End<'a>,
-) -> BoxFuture<'a, Result<(), Problem>> {
-    Box::pin(async move {
-        let id = ServerId::from(claim.subject_id.unwrap_or_default());
-        let status = if end.state == OperationState::Done {
-            ServerStatus::Active
-        } else {
-            ServerStatus::Failed
-        };
-        servers::set_status(tx, id, status, end.error.map(|error| error.detail.as_str())).await?;
-        Ok(())
-    })
 }
 
 #[cfg(test)]

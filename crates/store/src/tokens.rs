@@ -46,13 +46,23 @@ pub async fn create(
     Ok(token)
 }
 
-/// Whether any token was ever made.
-pub async fn exist(conn: &mut PgConnection) -> Result<bool> {
-    Ok(
-        sqlx::query_scalar!(r#"select exists (select 1 from api_tokens) as "exists!""#)
-            .fetch_one(conn)
-            .await?,
-    )
+/// Makes the very first token; none when there is one already. Of processes that start together one makes it: call it
+/// in a transaction.
+pub async fn create_first(
+    tx: &mut PgConnection,
+    organization: OrganizationId,
+    name: &str,
+) -> Result<Option<SecretString>> {
+    sqlx::query!("lock table api_tokens in share row exclusive mode")
+        .execute(&mut *tx)
+        .await?;
+    let exist = sqlx::query_scalar!(r#"select exists (select 1 from api_tokens) as "exists!""#)
+        .fetch_one(&mut *tx)
+        .await?;
+    if exist {
+        return Ok(None);
+    }
+    create(tx, organization, name).await.map(Some)
 }
 
 /// Who bears this token, if anybody; notes its use, at most once a minute.

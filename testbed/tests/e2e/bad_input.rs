@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::{
     plane::Plane,
-    world::{Server, add_server, assert_world_is_as_the_rows, write_private},
+    world::{Server, add_server, assert_world_is_as_the_rows, small, write_private},
 };
 
 const ONE: Server = Server(1);
@@ -194,17 +194,7 @@ fn instances_that_cannot_be_made() {
         "port.taken",
     );
     // None asked for: the one that is taken is passed by.
-    plane.ok(&[
-        "instance",
-        "create",
-        "acme",
-        "--server",
-        "one",
-        "--workers",
-        "0",
-        "--memory",
-        "1GiB",
-    ]);
+    plane.ok(&small("acme"));
     let shown = plane.ok(&["instance", "show", "acme"]);
     assert_ne!(shown["httpPortHost"], 20_000);
     unsquat();
@@ -216,11 +206,10 @@ fn instances_that_cannot_be_made() {
     );
 
     // Two that change one instance at once: the second is refused, and the first goes on.
-    let first = plane.ok(&["instance", "restart", "acme", "--no-wait"]);
+    let first = plane.begin(&["instance", "restart", "acme"]);
     plane.refused(&["instance", "stop", "acme"], "operation.in_progress");
-    let id = first["operation"]["id"].as_str().unwrap();
     assert_eq!(
-        plane.await_operation(id, std::time::Duration::from_secs(120))["state"],
+        plane.await_operation(&first, std::time::Duration::from_secs(120))["state"],
         "done"
     );
 

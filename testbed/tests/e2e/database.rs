@@ -12,23 +12,29 @@ const NAME: &str = "ocore-testbed-database";
 const ADDRESS: &str = "10.77.0.200";
 
 /// Gone with its data when it is dropped.
-pub(crate) struct Database;
+pub(crate) struct Database {
+    url: String,
+}
 
 impl Database {
     pub(crate) fn start() -> Self {
-        let database = Self;
-        database.remove();
-        let made = Command::new("docker")
-            .args(["run", "-d", "--name", NAME, "--network", "ocore-testbed"])
-            .args(["--ip", ADDRESS, "-e", "POSTGRES_USER=ocore"])
-            .args([
-                "-e",
-                &format!("POSTGRES_PASSWORD={CANARY}-database"),
-                "postgres:17",
-            ])
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        remove();
+        let database = Self {
+            url: format!("postgres://ocore:{CANARY}-database@{ADDRESS}:5432/ocore"),
+        };
+        docker(&[
+            "run",
+            "-d",
+            "--name",
+            NAME,
+            "--network",
+            "ocore-testbed",
+            "--ip",
+            ADDRESS,
+            "-e",
+            "POSTGRES_PASSWORD=of-the-superuser",
+            "postgres:17",
+        ]);
         let began = Instant::now();
         // By TCP: while the image prepares its data directory, it answers on the socket only.
         while !ready() {
@@ -38,28 +44,37 @@ impl Database {
             );
             sleep(Duration::from_millis(200));
         }
+        // No superuser, as where PostgreSQL is rented.
+        let role = format!("create role ocore login password '{CANARY}-database'");
+        let psql = ["exec", NAME, "psql", "-U", "postgres", "-qc", &role];
+        docker(&[&psql[..], &["-c", "create database ocore owner ocore"]].concat());
         database
     }
 
     /// With the password in it.
     pub(crate) fn url(&self) -> String {
-        format!("postgres://ocore:{CANARY}-database@{ADDRESS}:5432/ocore")
-    }
-
-    fn remove(&self) {
-        let _ = Command::new("docker").args(["rm", "-fv", NAME]).output();
+        self.url.clone()
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        self.remove();
+        remove();
     }
+}
+
+fn remove() {
+    let _ = Command::new("docker").args(["rm", "-fv", NAME]).output();
+}
+
+fn docker(arguments: &[&str]) {
+    let done = Command::new("docker").args(arguments).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
 fn ready() -> bool {
     Command::new("docker")
-        .args(["exec", NAME, "pg_isready", "-h", ADDRESS, "-U", "ocore"])
+        .args(["exec", NAME, "pg_isready", "-h", ADDRESS])
         .output()
         .is_ok_and(|asked| asked.status.success())
 }

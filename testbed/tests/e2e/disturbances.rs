@@ -4,7 +4,7 @@ use std::{process::Command, thread::sleep, time::Duration};
 
 use crate::{
     plane::Plane,
-    world::{Server, add_server, assert_world_is_as_the_rows},
+    world::{Server, add_server, assert_world_is_as_the_rows, small},
 };
 
 const ONE: Server = Server(1);
@@ -16,19 +16,7 @@ fn a_cut_a_reboot_and_a_restarted_database() {
     add_server(&plane, ONE, "one");
 
     // Cut off in the middle of a step, and back: the operation goes on and ends well.
-    let begun = plane.ok(&[
-        "instance",
-        "create",
-        "acme",
-        "--server",
-        "one",
-        "--workers",
-        "0",
-        "--memory",
-        "1GiB",
-        "--no-wait",
-    ]);
-    let id = begun["operation"]["id"].as_str().unwrap().to_owned();
+    let id = plane.begin(&small("acme"));
     plane.await_that(Duration::from_secs(60), "Odoo to initialise", || {
         ONE.sh("docker ps --format '{{.Names}}'")
             .contains("ocore-template-")
@@ -42,9 +30,8 @@ fn a_cut_a_reboot_and_a_restarted_database() {
     assert_world_is_as_the_rows(&plane, ONE, "one");
 
     // oCore's own database restarts under a running operation.
-    let begun = plane.ok(&["instance", "restart", "acme", "--no-wait"]);
+    let id = plane.begin(&["instance", "restart", "acme"]);
     restart_database(&plane);
-    let id = begun["operation"]["id"].as_str().unwrap();
     let ended = plane.await_that(Duration::from_secs(120), "the restart to end", || {
         let (status, body) = plane.api("GET", &format!("/api/operations/{id}"), None);
         (status == 200 && body.contains("\"state\":\"done\"")).then_some(body)
@@ -81,30 +68,8 @@ fn a_cut_that_lasts_is_rolled_back_when_the_server_is_there_again() {
     ONE.clean();
     let plane = Plane::start();
     add_server(&plane, ONE, "one");
-    plane.ok(&[
-        "instance",
-        "create",
-        "warm",
-        "--server",
-        "one",
-        "--workers",
-        "0",
-        "--memory",
-        "1GiB",
-    ]);
-    let begun = plane.ok(&[
-        "instance",
-        "create",
-        "lost",
-        "--server",
-        "one",
-        "--workers",
-        "0",
-        "--memory",
-        "1GiB",
-        "--no-wait",
-    ]);
-    let id = begun["operation"]["id"].as_str().unwrap().to_owned();
+    plane.ok(&small("warm"));
+    let id = plane.begin(&small("lost"));
     plane.await_that(Duration::from_secs(60), "the container to be made", || {
         ONE.sh("docker ps -a --format '{{.Names}}'")
             .contains("ocore-lost")

@@ -139,6 +139,16 @@ pub(crate) fn add_server(plane: &Plane, server: Server, name: &str) -> Value {
     ])
 }
 
+/// The words that make an instance on server one, as small as Odoo goes.
+pub(crate) fn small(name: &str) -> Vec<String> {
+    let create = ["instance", "create", name, "--server", "one"];
+    words(&[&create[..], &["--workers", "0", "--memory", "1GiB"]].concat())
+}
+
+pub(crate) fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
 /// Compares what is on a server with what the rows say: every running instance has all its parts, and nothing else
 /// is there.
 pub(crate) fn assert_world_is_as_the_rows(plane: &Plane, server: Server, server_name: &str) {

@@ -56,7 +56,7 @@ pub(super) struct CreateInstance {
     max_cron_threads: Option<u32>,
     /// What the workers need if not given.
     memory_limit_bytes: Option<u64>,
-    /// In thousandths of a core; all of them if not given.
+    /// In thousandths of a core; what the workers need if not given.
     cpu_limit_millis: Option<u32>,
     limit_memory_soft: Option<u64>,
     limit_memory_hard: Option<u64>,

@@ -16,7 +16,7 @@ pub(super) struct Changes {
     pub(super) workers: Option<u32>,
     pub(super) max_cron_threads: Option<u32>,
     pub(super) memory_limit_bytes: Option<u64>,
-    /// `Some(None)` takes the limit away.
+    /// `Some(None)` lets it follow the workers again.
     pub(super) cpu_limit_millis: Option<Option<u32>>,
     pub(super) limit_memory_soft: Option<u64>,
     pub(super) limit_memory_hard: Option<u64>,

@@ -42,7 +42,7 @@ pub(super) struct UpdateInstance {
     max_cron_threads: Option<u32>,
     /// Follows the workers until it is given.
     memory_limit_bytes: Option<u64>,
-    /// In thousandths of a core; null: all of them.
+    /// In thousandths of a core; null: what the workers need.
     #[serde(default, deserialize_with = "given")]
     #[expect(clippy::option_option, reason = "not given, null, or a value: three cases")]
     #[schema(value_type = Option<u32>)]

@@ -1,79 +1,37 @@
 //! What a person chooses for an instance.
 
-use std::{fmt, str::FromStr};
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Code, Problem};
+use crate::{Code, Problem, words::words};
 
 const MIB: u64 = 1024 * 1024;
 
-macro_rules! names {
-    ($type:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
-        impl $type {
-            /// The value as it stands in the database and in answers.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                match text {
-                    $($text => Ok(Self::$variant),)+
-                    _ => Err(format!("`{text}` is none of: {}", [$($text),+].join(", "))),
-                }
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
+words! {
+    /// Which Odoo.
+    #[derive(Default)]
+    pub enum Edition {
+        /// The free one.
+        #[default]
+        Community = "community",
+        /// The licensed one: its add-ons must be in the image.
+        Enterprise = "enterprise",
+    }
 }
 
-/// Which Odoo.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[cfg_attr(
-    feature = "sqlx",
-    derive(sqlx::Type),
-    sqlx(type_name = "text", rename_all = "snake_case")
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Edition {
-    /// The free one.
-    #[default]
-    Community,
-    /// The licensed one: its add-ons must be in the image.
-    Enterprise,
+words! {
+    /// What an instance is for.
+    #[derive(Default)]
+    pub enum EnvironmentType {
+        /// Real work.
+        Production = "production",
+        /// A rehearsal of it.
+        Staging = "staging",
+        /// Building.
+        #[default]
+        Development = "development",
+    }
 }
-
-names!(Edition { Community = "community", Enterprise = "enterprise" });
-
-/// What an instance is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[cfg_attr(
-    feature = "sqlx",
-    derive(sqlx::Type),
-    sqlx(type_name = "text", rename_all = "snake_case")
-)]
-#[serde(rename_all = "snake_case")]
-pub enum EnvironmentType {
-    /// Real work.
-    Production,
-    /// A rehearsal of it.
-    Staging,
-    /// Building.
-    #[default]
-    Development,
-}
-
-names!(EnvironmentType { Production = "production", Staging = "staging", Development = "development" });
 
 /// What of an instance can be changed while it lives. Environment values are kept apart, sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -87,7 +45,7 @@ pub struct Settings {
     pub max_cron_threads: u32,
     /// The container's memory limit in bytes.
     pub memory_limit_bytes: u64,
-    /// The container's CPU limit in thousandths of a core; none: all of them.
+    /// The container's CPU limit in thousandths of a core; none: what the workers need.
     pub cpu_limit_millis: Option<u32>,
     /// Bytes of virtual memory after which a worker is recycled once its request is done.
     pub limit_memory_soft: u64,

@@ -4,15 +4,6 @@ use super::EnvironmentType;
 
 const MIB: u64 = 1024 * 1024;
 
-/// What an instance takes of its server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizing {
-    /// HTTP workers; 0 is Odoo's threaded mode, without a websocket process.
-    pub workers: u32,
-    /// The container's memory limit in bytes.
-    pub memory_limit_bytes: u64,
-}
-
 /// The number of HTTP workers when none is asked for: Odoo's `2 × cores + 1` for production, as many of them as
 /// fit into the memory there is, and 2 elsewhere.
 ///
@@ -31,6 +22,12 @@ pub fn auto_workers(environment: EnvironmentType, cpu_cores: u32, free_memory_by
 /// The container's memory limit for a number of workers, in bytes: `(1536 + 512 × workers) MiB × 1.25`.
 pub const fn memory_limit_bytes(workers: u32) -> u64 {
     (1536 + 512 * workers as u64) * MIB * 5 / 4
+}
+
+/// The container's CPU limit for a number of workers, in thousandths of a core: one core for every two workers and one
+/// for the rest, at least 2, and no more than there are.
+pub fn cpu_limit_millis(workers: u32, cpu_cores: u32) -> u32 {
+    (workers.div_ceil(2) + 1).max(2).min(cpu_cores.max(1)) * 1000
 }
 
 #[cfg(test)]
@@ -54,6 +51,20 @@ mod tests {
             );
         }
         assert_eq!(auto_workers(EnvironmentType::Staging, 64, 64 * gib), 2);
+    }
+
+    #[test]
+    fn no_instance_takes_the_whole_of_a_large_server() {
+        for (workers, cores, millis) in [
+            (0, 8, 2000),
+            (2, 8, 2000),
+            (5, 8, 4000),
+            (17, 8, 8000),
+            (5, 1, 1000),
+            (2, 0, 1000),
+        ] {
+            assert_eq!(cpu_limit_millis(workers, cores), millis, "{workers} on {cores}");
+        }
     }
 
     #[test]

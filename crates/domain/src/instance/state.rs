@@ -1,41 +1,31 @@
 //! The life of an instance.
 
-use std::{fmt, str::FromStr};
+use crate::{Code, Problem, words::words};
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
-use crate::{Code, Problem};
-
-/// Where an instance stands in its life. What was last *observed* of it is kept beside this, with its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[cfg_attr(
-    feature = "sqlx",
-    derive(sqlx::Type),
-    sqlx(type_name = "text", rename_all = "snake_case")
-)]
-#[serde(rename_all = "snake_case")]
-pub enum InstanceStatus {
-    /// Its parts are being made.
-    Creating,
-    /// It is meant to serve.
-    Running,
-    /// It is being started.
-    Starting,
-    /// It is being stopped.
-    Stopping,
-    /// It is meant to rest; database and files are kept.
-    Stopped,
-    /// It is being stopped and started.
-    Restarting,
-    /// Its settings are being changed.
-    Updating,
-    /// An operation left it in a state that needs a person; the message says which.
-    Failed,
-    /// Its parts are being taken away.
-    Removing,
-    /// It is gone; the row stays for the record.
-    Removed,
+words! {
+    /// Where an instance stands in its life. What was last *observed* of it is kept beside this, with its time.
+    pub enum InstanceStatus {
+        /// Its parts are being made.
+        Creating = "creating",
+        /// It is meant to serve.
+        Running = "running",
+        /// It is being started.
+        Starting = "starting",
+        /// It is being stopped.
+        Stopping = "stopping",
+        /// It is meant to rest; database and files are kept.
+        Stopped = "stopped",
+        /// It is being stopped and started.
+        Restarting = "restarting",
+        /// Its settings are being changed.
+        Updating = "updating",
+        /// An operation left it in a state that needs a person; the message says which.
+        Failed = "failed",
+        /// Its parts are being taken away.
+        Removing = "removing",
+        /// It is gone; the row stays for the record.
+        Removed = "removed",
+    }
 }
 
 /// What can happen to an instance.
@@ -63,37 +53,14 @@ pub enum Transition {
     Lost,
 }
 
-impl InstanceStatus {
-    /// Every status.
-    pub const ALL: &'static [Self] = &[
-        Self::Creating,
-        Self::Running,
-        Self::Starting,
-        Self::Stopping,
-        Self::Stopped,
-        Self::Restarting,
-        Self::Updating,
-        Self::Failed,
-        Self::Removing,
-        Self::Removed,
-    ];
-
-    /// The status as it stands in the database and in answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Creating => "creating",
-            Self::Running => "running",
-            Self::Starting => "starting",
-            Self::Stopping => "stopping",
-            Self::Stopped => "stopped",
-            Self::Restarting => "restarting",
-            Self::Updating => "updating",
-            Self::Failed => "failed",
-            Self::Removing => "removing",
-            Self::Removed => "removed",
-        }
+impl Transition {
+    /// The end of an operation that leaves the instance serving or resting, as it was.
+    pub const fn back(was_running: bool) -> Self {
+        if was_running { Self::Up } else { Self::Down }
     }
+}
 
+impl InstanceStatus {
     /// Whether an operation is at work on it.
     pub const fn is_changing(self) -> bool {
         matches!(
@@ -148,24 +115,6 @@ impl InstanceStatus {
             format!("The instance is {self} and cannot be {verb}"),
             "Look at its state first; it may be as you want it already.",
         )
-    }
-}
-
-impl FromStr for InstanceStatus {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|s| s.as_str() == text)
-            .ok_or_else(|| format!("unknown status `{text}`"))
-    }
-}
-
-impl fmt::Display for InstanceStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

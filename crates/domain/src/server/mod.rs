@@ -1,139 +1,66 @@
 //! Servers: Linux machines on which instances run.
 
-use std::{fmt, str::FromStr};
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Where a server stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[cfg_attr(
-    feature = "sqlx",
-    derive(sqlx::Type),
-    sqlx(type_name = "text", rename_all = "snake_case")
-)]
-#[serde(rename_all = "snake_case")]
-pub enum ServerStatus {
-    /// It is being connected to, looked at and prepared.
-    Validating,
-    /// It takes instances.
-    Active,
-    /// It was active, and oCore cannot reach it now.
-    Unreachable,
-    /// Validation found a fault; the message says which.
-    Failed,
-    /// It is being taken out.
-    Removing,
-    /// It is gone from oCore.
-    Removed,
-}
+use crate::words::words;
 
-impl ServerStatus {
-    /// Every status.
-    pub const ALL: &'static [Self] = &[
-        Self::Validating,
-        Self::Active,
-        Self::Unreachable,
-        Self::Failed,
-        Self::Removing,
-        Self::Removed,
-    ];
-
-    /// The status as it stands in the database and in answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Validating => "validating",
-            Self::Active => "active",
-            Self::Unreachable => "unreachable",
-            Self::Failed => "failed",
-            Self::Removing => "removing",
-            Self::Removed => "removed",
-        }
+words! {
+    /// Where a server stands.
+    pub enum ServerStatus {
+        /// It is being connected to, looked at and prepared.
+        Validating = "validating",
+        /// It takes instances.
+        Active = "active",
+        /// It was active, and oCore cannot reach it now.
+        Unreachable = "unreachable",
+        /// Validation found a fault; the message says which.
+        Failed = "failed",
+        /// It is being taken out.
+        Removing = "removing",
+        /// It is gone from oCore.
+        Removed = "removed",
     }
 }
 
-impl FromStr for ServerStatus {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|s| s.as_str() == text)
-            .ok_or_else(|| format!("unknown status `{text}`"))
+words! {
+    /// How oCore gets onto a server.
+    pub enum AuthMethod {
+        /// This machine itself: no SSH.
+        Local = "local",
+        /// A private key.
+        Key = "key",
+        /// A password. Not for production.
+        Password = "password",
     }
 }
 
-impl fmt::Display for ServerStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+words! {
+    /// How oCore becomes root on a server.
+    #[derive(Default)]
+    pub enum Privilege {
+        /// The user is root.
+        #[default]
+        Root = "root",
+        /// `sudo -n` works.
+        Sudo = "sudo",
+        /// Neither; Docker's socket is open to the user all the same.
+        DockerOnly = "docker_only",
     }
 }
 
-/// How oCore gets onto a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[cfg_attr(
-    feature = "sqlx",
-    derive(sqlx::Type),
-    sqlx(type_name = "text", rename_all = "snake_case")
-)]
-#[serde(rename_all = "snake_case")]
-pub enum AuthMethod {
-    /// This machine itself: no SSH.
-    Local,
-    /// A private key.
-    Key,
-    /// A password. Not for production.
-    Password,
-}
-
-impl AuthMethod {
-    /// The method as it stands in the database and in answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Key => "key",
-            Self::Password => "password",
-        }
+words! {
+    /// How the Docker Engine's socket is reached.
+    pub enum DockerRoute {
+        /// The socket on this machine.
+        Socket = "socket",
+        /// An SSH `direct-streamlocal` channel to the socket.
+        Streamlocal = "streamlocal",
+        /// An SSH exec channel running `docker system dial-stdio`, where sshd forbids forwarding or the socket
+        /// needs sudo.
+        DialStdio = "dial_stdio",
     }
-}
-
-impl FromStr for AuthMethod {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Local, Self::Key, Self::Password]
-            .into_iter()
-            .find(|m| m.as_str() == text)
-            .ok_or_else(|| format!("unknown authentication method `{text}`"))
-    }
-}
-
-/// How oCore becomes root on a server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Privilege {
-    /// The user is root.
-    #[default]
-    Root,
-    /// `sudo -n` works.
-    Sudo,
-    /// Neither; Docker's socket is open to the user all the same.
-    DockerOnly,
-}
-
-/// How the Docker Engine's socket is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DockerRoute {
-    /// The socket on this machine.
-    Socket,
-    /// An SSH `direct-streamlocal` channel to the socket.
-    Streamlocal,
-    /// An SSH exec channel running `docker system dial-stdio`, where sshd forbids forwarding or the socket
-    /// needs sudo.
-    DialStdio,
 }
 
 /// What was seen on a server, and when.

@@ -158,10 +158,10 @@ struct Settings {
     #[arg(long = "memory", value_name = "SIZE", value_parser = size::parse)]
     #[serde(skip_serializing_if = "Option::is_none")]
     memory_limit_bytes: Option<u64>,
-    /// The container's CPU limit in cores, for example 1.5.
-    #[arg(long = "cpus", value_name = "CORES", value_parser = millis)]
+    /// The container's CPU limit in cores, for example 1.5; `auto` follows the workers.
+    #[arg(long = "cpus", value_name = "CORES", value_parser = cpus)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    cpu_limit_millis: Option<u32>,
+    cpu_limit_millis: Option<Cpus>,
     /// The memory after which a worker is recycled once its request is done.
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -435,14 +435,26 @@ async fn logs(session: &Session, instance: &str, follow: bool, tail: u32) -> Res
     session.output.result(&json!({ "lines": lines }), String::new)
 }
 
-fn millis(text: &str) -> Result<u32, String> {
-    let wrong = || "use a number of cores such as 2 or 1.5".to_owned();
+/// A CPU limit as it is sent: null lets it follow the workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+enum Cpus {
+    Auto,
+    Millis(u32),
+}
+
+fn cpus(text: &str) -> Result<Cpus, String> {
+    if text == "auto" {
+        return Ok(Cpus::Auto);
+    }
+    let wrong = || "use a number of cores such as 2 or 1.5, or auto".to_owned();
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
     if !digits(whole) || !digits(part) || part.len() > 3 {
         return Err(wrong());
     }
-    format!("{whole}{part:0<3}").parse().map_err(|_| wrong())
+    let millis = format!("{whole}{part:0<3}").parse();
+    millis.map(Cpus::Millis).map_err(|_| wrong())
 }
 
 fn show(instance: &Value) -> String {
@@ -496,10 +508,11 @@ mod tests {
     #[test]
     fn cores_become_thousandths() {
         for (text, expected) in [("2", 2000), ("1.5", 1500), ("0.25", 250), ("0.125", 125)] {
-            assert_eq!(millis(text), Ok(expected));
+            assert_eq!(cpus(text), Ok(Cpus::Millis(expected)));
         }
+        assert_eq!(cpus("auto"), Ok(Cpus::Auto));
         for text in ["", ".5", "1.", "1.2345", "-1", "1,5", "99999999"] {
-            millis(text).unwrap_err();
+            cpus(text).unwrap_err();
         }
     }
 }

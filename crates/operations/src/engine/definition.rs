@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use ocore_domain::{InstanceId, Problem, instance::Transition, operation::OperationState};
-use ocore_store::{PgConnection, instances, operations::Claimed};
+use ocore_domain::{
+    InstanceId, Problem, ServerId, instance::Transition, operation::OperationState, server::ServerStatus,
+};
+use ocore_store::{PgConnection, instances, operations::Claimed, servers};
 
 use super::Ctx;
 
@@ -27,6 +29,8 @@ pub(crate) enum Settle {
         /// When everything was taken back.
         undone: Transition,
     },
+    /// A server gets this status, or `failed`.
+    Server(ServerStatus),
     /// Something of its own.
     With(SettleWith),
 }
@@ -41,6 +45,7 @@ impl Settle {
         match self {
             Self::Nothing => Ok(()),
             Self::Instance { done, undone } => settle_instance(tx, claim, end, done, undone).await,
+            Self::Server(done) => settle_server(tx, claim, end, done).await,
             Self::With(settle) => settle(tx, claim, end).await,
         }
     }
@@ -64,6 +69,24 @@ pub(crate) async fn settle_instance(
     };
     let message = end.error.map(|error| error.detail.as_str());
     instances::transition(tx, InstanceId::from(id), transition, message).await?;
+    Ok(())
+}
+
+async fn settle_server(
+    tx: &mut PgConnection,
+    claim: &Claimed,
+    end: End<'_>,
+    done: ServerStatus,
+) -> Result<(), Problem> {
+    let id = claim
+        .subject_id
+        .ok_or_else(|| Problem::internal("the operation names no server"))?;
+    let status = match end.state {
+        OperationState::Done => done,
+        _ => ServerStatus::Failed,
+    };
+    let message = end.error.map(|error| error.detail.as_str());
+    servers::set_status(tx, ServerId::from(id), status, message).await?;
     Ok(())
 }
 

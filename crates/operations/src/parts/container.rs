@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ocore_domain::{
     Code, Problem,
-    instance::{Names, Settings},
+    instance::{Names, Settings, cpu_limit_millis},
 };
 use ocore_fleet::{ContainerSpec, Engine, Mount, PortBinding, Restart};
 use ocore_odoo::{
@@ -15,6 +15,7 @@ use ocore_store::instances::{Environment, Instance, Secrets};
 use secrecy::SecretString;
 
 use super::{NETWORK, instance_labels, postgres, template::conf_file};
+use crate::engine::Ctx;
 
 /// How long Odoo is given to end its requests.
 const GRACE: Duration = Duration::from_secs(30);
@@ -24,18 +25,22 @@ const LONGPOLLING: u16 = 8072;
 
 /// Makes the container as the settings say, with its configuration in it; it does not run yet.
 pub(crate) async fn create(
+    ctx: &Ctx,
     engine: &Engine,
     instance: &Instance,
     settings: &Settings,
     environment: &Environment,
     secrets: &Secrets,
 ) -> Result<(), Problem> {
+    let server = ctx.server().await?;
+    let cores = server.facts.as_ref().map_or(1, |facts| facts.cpu_cores);
     engine
-        .create_container(&spec(instance, settings, environment, secrets)?)
+        .create_container(&spec(cores, instance, settings, environment, secrets)?)
         .await
 }
 
 fn spec(
+    cores: u32,
     instance: &Instance,
     settings: &Settings,
     environment: &Environment,
@@ -51,6 +56,9 @@ fn spec(
         host_port,
         container_port,
     };
+    let millis = settings
+        .cpu_limit_millis
+        .unwrap_or_else(|| cpu_limit_millis(settings.workers, cores));
     Ok(ContainerSpec {
         name: names.container.clone(),
         image: settings.image.clone(),
@@ -69,9 +77,7 @@ fn spec(
         }],
         files: vec![conf_file(&configuration(&names, version, settings, secrets))],
         memory_bytes: Some(settings.memory_limit_bytes),
-        nano_cpus: settings
-            .cpu_limit_millis
-            .map(|millis| u64::from(millis) * 1_000_000),
+        nano_cpus: Some(u64::from(millis) * 1_000_000),
         restart: Restart::UnlessStopped,
         init: true,
         stop_timeout: Some(GRACE),

@@ -19,6 +19,7 @@ pub(crate) async fn create_container(ctx: &Ctx) -> Result<(), Problem> {
     let instance = ctx.instance().await?;
     let secrets = ctx.secrets(&instance).await?;
     container::create(
+        ctx,
         &ctx.engine().await?,
         &instance,
         &instance.settings,

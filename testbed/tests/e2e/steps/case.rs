@@ -2,7 +2,7 @@
 
 use crate::{
     plane::Plane,
-    world::{Server, assert_world_is_as_the_rows},
+    world::{Server, assert_world_is_as_the_rows, small, words},
 };
 
 const ONE: Server = Server(1);
@@ -34,7 +34,7 @@ const ON_THE_SAME: Case = Case {
 pub(super) const CREATE: Case = Case {
     kind: "instance_create",
     name: slug,
-    verb: |name, _| small("create", name),
+    verb: |name, _| small(name),
     clear: |plane, name| {
         plane.ok(&["instance", "delete", name, "--confirm", name, "--no-dump"]);
     },
@@ -45,7 +45,7 @@ pub(super) const DELETE: Case = Case {
     kind: "instance_delete",
     name: slug,
     prepare: |plane, name| {
-        plane.ok(&small("create", name));
+        plane.ok(&small(name));
     },
     verb: |name, _| words(&["instance", "delete", name, "--confirm", name]),
     ..ON_THE_SAME
@@ -109,21 +109,6 @@ pub(super) const REMOVE_SERVER: Case = Case {
     clear: |_, _| {},
 };
 
-/// An instance as small as Odoo goes.
-pub(super) fn small(verb: &str, name: &str) -> Vec<String> {
-    words(&[
-        "instance",
-        verb,
-        name,
-        "--server",
-        "one",
-        "--workers",
-        "0",
-        "--memory",
-        "1GiB",
-    ])
-}
-
 fn add_two(name: &str) -> Vec<String> {
     words(&[
         "server",
@@ -143,7 +128,7 @@ fn add_two(name: &str) -> Vec<String> {
 fn be(plane: &Plane, name: &str, status: &str) {
     let shown = plane.cli(&["instance", "show", name]);
     if shown.code != 0 {
-        plane.ok(&small("create", name));
+        plane.ok(&small(name));
     }
     if plane.ok(&["instance", "show", name])["status"] != status {
         let verb = if status == "running" { "start" } else { "stop" };
@@ -174,8 +159,4 @@ fn second_as_the_rows(plane: &Plane) {
 
 fn slug(what: &str) -> String {
     what.replace(['_', ' '], "-")
-}
-
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|&word| word.to_owned()).collect()
 }

@@ -6,12 +6,12 @@ mod scaffold;
 
 use std::time::{Duration, Instant};
 
-use case::{ADD_SERVER, CREATE, DELETE, REMOVE_SERVER, RESTART, START, STOP, UPDATE, small};
+use case::{ADD_SERVER, CREATE, DELETE, REMOVE_SERVER, RESTART, START, STOP, UPDATE};
 use scaffold::every_step;
 
 use crate::{
     plane::Plane,
-    world::{Server, add_server, assert_world_is_as_the_rows},
+    world::{Server, add_server, assert_world_is_as_the_rows, small},
 };
 
 const ONE: Server = Server(1);
@@ -95,9 +95,9 @@ fn of_a_lost_process_are_done_by_another() {
     ONE.clean();
     let mut plane = Plane::start();
     add_server(&plane, ONE, "one");
-    plane.ok(&small("create", "first"));
+    plane.ok(&small("first"));
     plane.ask_for("kill:instance_create:start:after");
-    let id = plane.begin(&small("create", "second"));
+    let id = plane.begin(&small("second"));
     plane.await_that(Duration::from_secs(60), "the first process to take it up", || {
         (plane.get(&format!("/api/operations/{id}"))["attempt"] == 1).then_some(())
     });
