@@ -96,7 +96,7 @@ impl Graphile {
 
     async fn empty(&self) -> Result<()> {
         sqlx::raw_sql(
-            "truncate graphile_worker._private_jobs; truncate graphile_worker._private_job_queues cascade",
+            "truncate graphile_worker._private_jobs, graphile_worker._private_job_queues cascade",
         )
         .execute(&self.pool)
         .await?;

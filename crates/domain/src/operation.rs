@@ -25,9 +25,9 @@ words! {
         Done = "done",
         /// It failed, and the world is as it was before.
         RolledBack = "rolled_back",
-        /// It was cancelled, and the world is as it was before.
+        /// It was cancelled, and what it had made of its subject is taken back.
         Cancelled = "cancelled",
-        /// It failed, and could not be undone wholly: the error says what is left.
+        /// It failed, and was not taken back, or not wholly: the error says why.
         Failed = "failed",
     }
 }

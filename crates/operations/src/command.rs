@@ -2,8 +2,8 @@
 
 use ocore_domain::{
     Code, InstanceId, OperationId, Problem, ServerId,
-    instance::{InstanceStatus, Transition},
-    operation::OperationState,
+    instance::Transition,
+    operation::{OperationState, StepState},
     server::ServerStatus,
 };
 use ocore_store::{
@@ -11,12 +11,15 @@ use ocore_store::{
     operations::{self, NewOperation, Operation},
     servers,
 };
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     definition,
     engine::{self, Definition},
+    instance_create, instance_delete, instance_restart, instance_start, instance_stop, instance_update,
+    server_remove, server_validate,
 };
 
 /// An operation on a server's instance, one at a time for each instance and a bounded number for each server.
@@ -74,6 +77,7 @@ pub(crate) async fn begin(
 /// Asks for an operation to be stopped. One that no worker has taken up ends at once.
 pub async fn cancel(store: &Store, operation: &Operation) -> Result<(), Problem> {
     let mut tx = store.begin().await?;
+    refuse_past_return(&mut tx, operation).await?;
     if !operations::cancel(&mut tx, operation.id).await? {
         return Err(Problem::new(
             Code::StateConflict,
@@ -102,97 +106,116 @@ pub async fn cancel(store: &Store, operation: &Operation) -> Result<(), Problem>
     Ok(())
 }
 
-/// Does an operation that did not reach its end once more, as a new operation.
-pub async fn retry(store: &Store, operation: &Operation) -> Result<OperationId, Problem> {
-    let refuse = |detail: String| {
-        Err(Problem::new(
-            Code::StateConflict,
-            detail,
-            "Only operations that failed or were cancelled are retried.",
-        ))
+/// Once a step has begun that cannot be taken back, an operation goes on to its end.
+async fn refuse_past_return(tx: &mut PgConnection, operation: &Operation) -> Result<(), Problem> {
+    let Some(definition) = definition(&operation.kind) else {
+        return Ok(());
     };
-    if !operation.state.is_final() || operation.state == OperationState::Done {
-        return refuse(format!(
-            "The operation is {} and cannot be retried",
-            operation.state
-        ));
+    let states = operations::steps_of(tx, operation.id).await?;
+    let mut begun = definition
+        .steps
+        .iter()
+        .zip(&states)
+        .filter(|(step, row)| step.irreversible && row.state != StepState::Pending);
+    match begun.next() {
+        None => Ok(()),
+        Some((step, _)) => Err(Problem::new(
+            Code::StateConflict,
+            format!(
+                "The operation cannot be taken back since its step `{}` began",
+                step.title
+            ),
+            "Let it come to its end.",
+        )),
     }
-    let (Some(definition), Some(subject)) = (definition(&operation.kind), operation.subject_id) else {
-        return refuse(format!("Operations of kind {} cannot be retried", operation.kind));
+}
+
+/// Does an operation that did not reach its end once more, as a new operation, with the checks of a new one.
+///
+/// Only the newest of its subject: what came after an older one may have changed all that it took for granted.
+pub async fn retry(store: &Store, operation: &Operation) -> Result<OperationId, Problem> {
+    let refuse = |detail: String, mend: &str| Err(Problem::new(Code::StateConflict, detail, mend));
+    if !operation.state.is_final() || operation.state == OperationState::Done {
+        return refuse(
+            format!("The operation is {} and cannot be retried", operation.state),
+            "Only operations that failed, were rolled back or cancelled are retried.",
+        );
+    }
+    let Some(subject) = operation.subject_id else {
+        return refuse(
+            format!("Operations of kind {} cannot be retried", operation.kind),
+            "Begin a new one.",
+        );
     };
     let mut tx = store.begin().await?;
-    if let Some(open) = operations::open_for_subject(&mut tx, subject).await? {
-        return Err(Problem::new(
-            Code::OperationInProgress,
-            format!("{} {} is {}", open.kind, open.id, open.state),
-            "Wait for it, or cancel it first.",
-        ));
+    if operations::newest_for_subject(&mut tx, subject).await? != Some(operation.id) {
+        return refuse(
+            "Another operation was begun there since".to_owned(),
+            "Look at the newest one, and begin anew what is still wanted.",
+        );
     }
-    let mut new = if operation.subject_kind.as_deref() == Some("server") {
-        retried_server(&mut tx, definition, ServerId::from(subject)).await?
+    let id = if operation.subject_kind.as_deref() == Some("server") {
+        server_again(&mut tx, operation, ServerId::from(subject)).await?
     } else {
-        retried_instance(&mut tx, definition, InstanceId::from(subject)).await?
+        instance_again(&mut tx, operation, InstanceId::from(subject)).await?
     };
-    new.params = operation.params.clone();
-    new.retry_of = Some(operation.id);
-    let id = operations::enqueue(&mut tx, &new).await?;
+    operations::set_retry_of(&mut tx, id, operation.id).await?;
     tx.commit().await.map_err(ocore_store::Error::from)?;
     Ok(id)
 }
 
-async fn retried_server(
+async fn server_again(
     tx: &mut PgConnection,
-    definition: &Definition,
+    operation: &Operation,
     id: ServerId,
-) -> Result<NewOperation, Problem> {
+) -> Result<OperationId, Problem> {
     let server = servers::get(tx, id)
         .await?
-        .filter(|server| server.status != ServerStatus::Removed);
-    let server = server.ok_or_else(|| gone("server"))?;
-    let status = if definition.kind == crate::server_remove::DEFINITION.kind {
-        ServerStatus::Removing
+        .filter(|server| server.status != ServerStatus::Removed)
+        .ok_or_else(|| gone("server"))?;
+    if operation.kind == server_remove::DEFINITION.kind {
+        server_remove::request(tx, &server, &params(operation)?).await
     } else {
-        ServerStatus::Validating
-    };
-    servers::set_status(tx, id, status, None).await?;
-    Ok(on_server(definition, &server, Value::Null))
+        server_validate::request(tx, &server, &params(operation)?).await
+    }
 }
 
-async fn retried_instance(
+async fn instance_again(
     tx: &mut PgConnection,
-    definition: &Definition,
+    operation: &Operation,
     id: InstanceId,
-) -> Result<NewOperation, Problem> {
+) -> Result<OperationId, Problem> {
     let instance = instances::get(tx, id).await?.ok_or_else(|| gone("instance"))?;
-    let transition = match definition.kind {
-        "instance_create" if instance.status == InstanceStatus::Failed => {
-            return Err(Problem::new(
-                Code::StateConflict,
-                format!("The creation of {} could not be taken back wholly", instance.name),
-                "Delete the instance to clear what is left, then create it again.",
-            ));
+    servers::lock(tx, instance.server_id).await?;
+    match operation.kind.as_str() {
+        "instance_create" => {
+            recreate(tx, &instance).await?;
+            instance_create::request(tx, &instance, &params(operation)?).await
         }
-        "instance_create" => Transition::Recreate,
-        "instance_start" => Transition::Start,
-        "instance_stop" => Transition::Stop,
-        "instance_restart" => Transition::Restart,
-        "instance_update" => Transition::Update,
-        _ => Transition::Remove,
-    };
-    instances::transition(tx, id, transition, None)
-        .await
-        .map_err(|error| {
-            if error.constraint().is_some() {
-                Problem::new(
-                    Code::NameTaken,
-                    format!("Another instance is named {} now", instance.name),
-                    "Create it anew under another name.",
-                )
-            } else {
-                error.into()
-            }
-        })?;
-    Ok(on_instance(definition, &instance, Value::Null))
+        "instance_start" => instance_start::request(tx, &instance).await,
+        "instance_stop" => instance_stop::request(tx, &instance).await,
+        "instance_restart" => instance_restart::request(tx, &instance).await,
+        "instance_update" => instance_update::again(tx, &instance, params(operation)?).await,
+        _ => instance_delete::request(tx, &instance, &params(operation)?).await,
+    }
+}
+
+async fn recreate(tx: &mut PgConnection, instance: &instances::Instance) -> Result<(), Problem> {
+    let moved = instances::transition(tx, instance.id, Transition::Recreate, None).await;
+    moved.map(drop).map_err(|error| {
+        if error.constraint().is_some() {
+            return Problem::new(
+                Code::NameTaken,
+                format!("Another instance is named {} now", instance.name),
+                "Create it anew under another name.",
+            );
+        }
+        error.into()
+    })
+}
+
+fn params<T: DeserializeOwned>(operation: &Operation) -> Result<T, Problem> {
+    serde_json::from_value(operation.params.clone()).map_err(Problem::internal)
 }
 
 fn gone(what: &str) -> Problem {

@@ -24,7 +24,7 @@ pub struct Params {
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     keep_dump: bool,
-    was_running: bool,
+    before: InstanceStatus,
 }
 
 pub(crate) static DEFINITION: Definition = Definition {
@@ -47,7 +47,7 @@ pub async fn request(
 ) -> Result<OperationId, Problem> {
     let kept = Kept {
         keep_dump: params.keep_dump,
-        was_running: instance.status == InstanceStatus::Running,
+        before: instance.status,
     };
     let kept = serde_json::to_value(kept).map_err(Problem::internal)?;
     command::begin(tx, &DEFINITION, instance, Transition::Remove, kept).await
@@ -90,13 +90,6 @@ fn settle<'a>(
 ) -> BoxFuture<'a, Result<(), Problem>> {
     Box::pin(async move {
         let kept: Kept = serde_json::from_value(claim.params.clone()).map_err(Problem::internal)?;
-        settle_instance(
-            tx,
-            claim,
-            end,
-            Transition::Gone,
-            Transition::back(kept.was_running),
-        )
-        .await
+        settle_instance(tx, claim, end, Transition::Gone, Transition::back(kept.before)).await
     })
 }

@@ -21,13 +21,21 @@ use crate::{
     parts::{container, instance_labels, life},
 };
 
+/// What a person chose.
 #[derive(Debug, Serialize, Deserialize)]
-struct Params {
+pub(crate) struct Params {
     settings: Settings,
     /// The values sealed, as they are in the instance's row.
     env_names: Vec<String>,
     env_values_sealed: Vec<u8>,
-    was_running: bool,
+    before: InstanceStatus,
+}
+
+impl Params {
+    /// Whether the instance is to serve afterwards: one that failed is changed so that it does.
+    fn starts(&self) -> bool {
+        self.before != InstanceStatus::Stopped
+    }
 }
 
 pub(crate) static DEFINITION: Definition = Definition {
@@ -56,15 +64,29 @@ pub async fn request(
     environment: &Environment,
 ) -> Result<OperationId, Problem> {
     settings.validate()?;
-    let server = servers::get(tx, instance.server_id).await?;
-    let server = server.ok_or_else(|| Problem::internal("the instance has no server"))?;
-    capacity::check_cpu(&server, settings.cpu_limit_millis)?;
-    capacity::check_memory(tx, &server, instance.id, settings.memory_limit_bytes).await?;
     let params = Params {
         settings: settings.clone(),
         env_names: environment.keys().cloned().collect(),
         env_values_sealed: instances::seal_values(sealer, instance, environment)?,
-        was_running: instance.status == InstanceStatus::Running,
+        before: instance.status,
+    };
+    again(tx, instance, params).await
+}
+
+/// The same once more, on an instance that may have changed meanwhile.
+pub(crate) async fn again(
+    tx: &mut PgConnection,
+    instance: &Instance,
+    params: Params,
+) -> Result<OperationId, Problem> {
+    let server = servers::get(tx, instance.server_id).await?;
+    let server = server.ok_or_else(|| Problem::internal("the instance has no server"))?;
+    let settings = &params.settings;
+    capacity::check_cpu(&server, settings.cpu_limit_millis)?;
+    capacity::check_memory(tx, &server, instance.id, settings.memory_limit_bytes).await?;
+    let params = Params {
+        before: instance.status,
+        ..params
     };
     let params = serde_json::to_value(params).map_err(Problem::internal)?;
     command::begin(tx, &DEFINITION, instance, Transition::Update, params).await
@@ -112,7 +134,7 @@ async fn restore_container(ctx: &Ctx) -> Result<(), Problem> {
             .await?;
         engine.rename(&names.previous_container, &names.container).await?;
     }
-    if params.was_running {
+    if params.before == InstanceStatus::Running {
         life::start(ctx).await
     } else {
         Ok(())
@@ -120,7 +142,7 @@ async fn restore_container(ctx: &Ctx) -> Result<(), Problem> {
 }
 
 async fn start(ctx: &Ctx) -> Result<(), Problem> {
-    if !ctx.params::<Params>()?.was_running {
+    if !ctx.params::<Params>()?.starts() {
         ctx.info("The instance rests; it is started when somebody asks for it");
         return Ok(());
     }
@@ -128,7 +150,7 @@ async fn start(ctx: &Ctx) -> Result<(), Problem> {
 }
 
 async fn wait_healthy(ctx: &Ctx) -> Result<(), Problem> {
-    if ctx.params::<Params>()?.was_running {
+    if ctx.params::<Params>()?.starts() {
         life::wait_healthy(ctx).await
     } else {
         Ok(())
@@ -149,8 +171,12 @@ fn settle<'a>(
 ) -> BoxFuture<'a, Result<(), Problem>> {
     Box::pin(async move {
         let params: Params = serde_json::from_value(claim.params.clone()).map_err(Problem::internal)?;
-        let before = Transition::back(params.was_running);
-        settle_instance(tx, claim, end, before, before).await?;
+        let done = if params.starts() {
+            Transition::Up
+        } else {
+            Transition::Down
+        };
+        settle_instance(tx, claim, end, done, Transition::back(params.before)).await?;
         if let (OperationState::Done, Some(id)) = (end.state, claim.subject_id) {
             let (names, values) = (&params.env_names, &params.env_values_sealed);
             instances::set_configuration(tx, InstanceId::from(id), &params.settings, names, values).await?;

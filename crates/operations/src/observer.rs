@@ -286,22 +286,21 @@ async fn note_failure(
         return Ok(());
     }
     let mut tx = hands.store().begin().await?;
-    servers::set_status(
-        &mut tx,
-        server.id,
-        ServerStatus::Unreachable,
-        Some(&problem.detail),
-    )
-    .await?;
-    let said = format!("{} cannot be reached: {}", server.name, problem.detail);
-    activity::record(
-        &mut tx,
-        server.organization_id,
-        ("server", server.id.uuid()),
-        "server.unreachable",
-        &said,
-    )
-    .await?;
+    // That it failed is for a person to mend; it says so until then.
+    if server.status == ServerStatus::Active {
+        let (status, why) = (ServerStatus::Unreachable, Some(problem.detail.as_str()));
+        servers::set_status(&mut tx, server.id, status, why).await?;
+        let subject = ("server", server.id.uuid());
+        let said = format!("{} cannot be reached: {}", server.name, problem.detail);
+        activity::record(
+            &mut tx,
+            server.organization_id,
+            subject,
+            "server.unreachable",
+            &said,
+        )
+        .await?;
+    }
     let blind: Vec<Observation> = instances::on_server(&mut tx, server.id)
         .await?
         .into_iter()

@@ -70,6 +70,17 @@ pub async fn forget(conn: &mut PgConnection, instance: InstanceId) -> Result<()>
     Ok(())
 }
 
+/// Notes that all dumps of a server are gone, with it.
+pub async fn mark_all_removed(conn: &mut PgConnection, server: ServerId) -> Result<()> {
+    sqlx::query!(
+        "update final_dumps set removed_at = now() where server_id = $1 and removed_at is null",
+        server as ServerId
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// The dumps that are kept, newest first.
 pub async fn list(
     conn: &mut PgConnection,

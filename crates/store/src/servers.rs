@@ -248,11 +248,17 @@ pub async fn list(
     Ok(Page::from_rows(rows, page.limit, |s| s.name.to_lowercase()))
 }
 
-/// Every server that is meant to be reachable, of all tenants: for the observer.
+/// Every server that is meant to be reachable, of all tenants: for the observer. One whose validation failed bears
+/// its instances all the same.
 pub async fn watched(conn: &mut PgConnection) -> Result<Vec<Server>> {
-    Ok(select!("where status in ('active', 'unreachable') order by id")
-        .fetch_all(conn)
-        .await?)
+    Ok(select!(
+        "where status in ('active', 'unreachable')
+             or (status = 'failed' and exists (select from instances i
+                                               where i.server_id = servers.id and i.status <> 'removed'))
+         order by id"
+    )
+    .fetch_all(conn)
+    .await?)
 }
 
 /// Sets status and message. A removed server stays removed.

@@ -31,7 +31,7 @@ words! {
 /// What can happen to an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transition {
-    /// Make it again after a creation that was rolled back.
+    /// Make it again after a creation that did not end well.
     Recreate,
     /// Begin to start.
     Start,
@@ -54,9 +54,13 @@ pub enum Transition {
 }
 
 impl Transition {
-    /// The end of an operation that leaves the instance serving or resting, as it was.
-    pub const fn back(was_running: bool) -> Self {
-        if was_running { Self::Up } else { Self::Down }
+    /// The end of an operation that leaves the instance as it was before.
+    pub const fn back(before: InstanceStatus) -> Self {
+        match before {
+            InstanceStatus::Running => Self::Up,
+            InstanceStatus::Stopped => Self::Down,
+            _ => Self::Lost,
+        }
     }
 }
 
@@ -78,7 +82,7 @@ impl InstanceStatus {
     pub fn after(self, transition: Transition) -> Result<Self, Problem> {
         use Transition as T;
         let next = match (self, transition) {
-            (Self::Removed, T::Recreate) => Self::Creating,
+            (Self::Removed | Self::Failed, T::Recreate) => Self::Creating,
             (Self::Stopped | Self::Failed, T::Start) => Self::Starting,
             (Self::Running | Self::Failed, T::Stop) => Self::Stopping,
             (Self::Running | Self::Failed, T::Restart) => Self::Restarting,
@@ -145,7 +149,7 @@ mod tests {
             stopped    -        starting -        -          updating removing -       -       -       -
             restarting -        -        -        -          -        -        running stopped -       failed
             updating   -        -        -        -          -        -        running stopped -       failed
-            failed     -        starting stopping restarting updating removing -       -       -       -
+            failed     creating starting stopping restarting updating removing -       -       -       -
             removing   -        -        -        -          -        -        running stopped removed failed
             removed    creating -        -        -          -        -        -       -       -       -
         ";

@@ -16,6 +16,14 @@ use super::{
 };
 
 impl Engine {
+    /// Whether there is a container of this name and owner that was made otherwise than asked for now.
+    pub async fn differs(&self, spec: &ContainerSpec) -> Result<bool, Problem> {
+        let found = self.container(&spec.name).await?;
+        Ok(found.is_some_and(|found| {
+            found.belongs_to(&spec.labels) && found.labels.get(label::SPEC) != Some(&spec.hash())
+        }))
+    }
+
     /// Makes a container as asked for; it does not run yet. One that was made so already is left alone, one of the
     /// same owner that was made otherwise is replaced, one of another owner is a fault.
     pub async fn create_container(&self, spec: &ContainerSpec) -> Result<(), Problem> {

@@ -333,11 +333,8 @@ impl Create {
         }
         changed(session, answer, &self.wait, |answer| {
             let instance = &answer["instance"];
-            format!(
-                "Instance `{}` runs at {}\n",
-                text(instance, "name"),
-                text(instance, "url")
-            )
+            let (name, slug) = (text(instance, "name"), text(instance, "slug"));
+            format!("Instance `{name}` runs; `ocore instance show {slug}` tells where\n")
         })
         .await
     }

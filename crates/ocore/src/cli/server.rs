@@ -81,7 +81,7 @@ pub(crate) struct Add {
     /// Its SSH port [default: 22].
     #[arg(long)]
     port: Option<u16>,
-    /// The user to log in as [default: root]; another one needs sudo without a password.
+    /// The user to log in as [default: root]; another one needs sudo without a password, or the group docker.
     #[arg(long)]
     user: Option<String>,
     /// Take the machine that `ocore serve` runs on, without SSH.
@@ -125,7 +125,8 @@ pub(crate) struct Secrets {
 #[derive(Args, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Checks {
-    /// The host key's fingerprint (SHA256:…); another key is refused. Without it the first key seen is taken.
+    /// The host key's fingerprint (SHA256:…); another key is refused. Without it the key known so far is demanded, and
+    /// where none is known yet, the first key seen is taken.
     #[arg(long)]
     #[serde(rename = "hostKeyFingerprint", skip_serializing_if = "Option::is_none")]
     fingerprint: Option<String>,

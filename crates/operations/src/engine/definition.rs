@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use ocore_domain::{
     InstanceId, Problem, ServerId, instance::Transition, operation::OperationState, server::ServerStatus,
 };
-use ocore_store::{PgConnection, instances, operations::Claimed, servers};
+use ocore_store::{PgConnection, dumps, instances, operations::Claimed, servers};
 
 use super::Ctx;
 
@@ -86,6 +86,9 @@ async fn settle_server(
         _ => ServerStatus::Failed,
     };
     let message = end.error.map(|error| error.detail.as_str());
+    if status == ServerStatus::Removed {
+        dumps::mark_all_removed(tx, ServerId::from(id)).await?;
+    }
     servers::set_status(tx, ServerId::from(id), status, message).await?;
     Ok(())
 }

@@ -178,14 +178,15 @@ impl Run {
                         "{} — and it could not be taken back wholly: {}",
                         reason.detail, left.detail
                     ),
-                    format!(
-                        "{} Delete the instance or retry to clear what is left.",
-                        reason.mend
-                    ),
+                    format!("{} Retry, or delete it, to clear what is left.", reason.mend),
                 );
                 self.end(OperationState::Failed, Some(told)).await
             }
             None if reason.code == Code::Cancelled => self.end(OperationState::Cancelled, Some(reason)).await,
+            // Nothing of it is ever taken back: that it was rolled back would not be true.
+            None if self.definition.steps.iter().all(|step| step.undo.is_none()) => {
+                self.end(OperationState::Failed, Some(reason)).await
+            }
             None => self.end(OperationState::RolledBack, Some(reason)).await,
         }
     }

@@ -21,6 +21,8 @@ pub(crate) const PORT: u16 = 5432;
 pub(crate) const DUMPS: &str = "/var/lib/ocore-dumps";
 /// The volume with the final dumps.
 pub(crate) const DUMPS_VOLUME: &str = "ocore-dumps";
+/// How long it is given to write down what it holds.
+const GRACE: Duration = Duration::from_secs(60);
 const DATA_VOLUME: &str = "ocore-postgres-data";
 
 /// Makes and starts it, and waits until it answers.
@@ -40,7 +42,15 @@ pub(crate) async fn ensure(
     for volume in [DATA_VOLUME, DUMPS_VOLUME] {
         engine.ensure_volume(volume, &labels).await?;
     }
-    engine.create_container(&spec(facts, labels, password)).await?;
+    let wanted = spec(facts, labels, password);
+    if engine.differs(&wanted).await? {
+        ctx.warn(
+            "The server's PostgreSQL is made anew with other settings; its databases are away meanwhile",
+        );
+        // In good order: what is removed by force has to recover when it starts.
+        engine.stop(CONTAINER, GRACE).await?;
+    }
+    engine.create_container(&wanted).await?;
     engine.start(CONTAINER).await?;
     wait(engine).await
 }
@@ -103,7 +113,7 @@ fn spec(facts: &ServerFacts, labels: Labels, password: SecretString) -> Containe
         // server process, and go through crash recovery.
         init: true,
         restart: Restart::UnlessStopped,
-        stop_timeout: Some(Duration::from_secs(60)),
+        stop_timeout: Some(GRACE),
         ..ContainerSpec::default()
     }
 }

@@ -18,7 +18,9 @@ pub use queue::{
     Claimed, Finish, claim, claim_unstarted, finish, finish_many, heartbeat, queue_age, register_worker,
     release, rescue, unregister_worker, workers_on_host,
 };
-pub use read::{Filter, cancel, cancel_requested, find, get, list, open_for_subject, steps_of};
+pub use read::{
+    Filter, cancel, cancel_requested, find, get, list, newest_for_subject, open_for_subject, steps_of,
+};
 pub use steps::{set_step, start_undo};
 
 use crate::{Result, notifications};
@@ -131,6 +133,18 @@ pub async fn enqueue_many(conn: &mut PgConnection, new: &[NewOperation]) -> Resu
     insert_steps(conn, &uuids, new).await?;
     notifications::queue_changed(conn).await?;
     Ok(ids)
+}
+
+/// Notes that an operation repeats another.
+pub async fn set_retry_of(conn: &mut PgConnection, id: OperationId, retried: OperationId) -> Result<()> {
+    sqlx::query!(
+        "update operations set retry_of = $2 where id = $1",
+        id as OperationId,
+        retried as OperationId
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 async fn insert_steps(conn: &mut PgConnection, ids: &[Uuid], new: &[NewOperation]) -> Result<()> {

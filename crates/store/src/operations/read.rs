@@ -113,6 +113,16 @@ pub async fn open_for_subject(conn: &mut PgConnection, subject: Uuid) -> Result<
     Ok(operation)
 }
 
+/// The operation that was begun last on a subject.
+pub async fn newest_for_subject(conn: &mut PgConnection, subject: Uuid) -> Result<Option<OperationId>> {
+    Ok(sqlx::query_scalar!(
+        r#"select id as "id: OperationId" from operations where subject_id = $1 order by id desc limit 1"#,
+        subject
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
 /// Asks for an operation to be stopped; false when it is final or being undone already.
 pub async fn cancel(conn: &mut PgConnection, id: OperationId) -> Result<bool> {
     let done = sqlx::query!(
