@@ -95,11 +95,9 @@ impl Graphile {
     }
 
     async fn empty(&self) -> Result<()> {
-        sqlx::raw_sql(
-            "truncate graphile_worker._private_jobs, graphile_worker._private_job_queues cascade",
-        )
-        .execute(&self.pool)
-        .await?;
+        sqlx::raw_sql("truncate graphile_worker._private_jobs, graphile_worker._private_job_queues cascade")
+            .execute(&self.pool)
+            .await?;
         DONE.store(0, Ordering::SeqCst);
         OVERLAPS.store(0, Ordering::SeqCst);
         Ok(())

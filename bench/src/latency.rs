@@ -23,7 +23,8 @@ pub async fn ours(store: &Store) -> Result<Vec<f64>> {
     sqlx::query("truncate operations cascade")
         .execute(store.pool())
         .await?;
-    let hands = Hands::new(store.clone(), Notifications::listen(store.pool().clone()));
+    let notifications = Notifications::listen(store.pool().clone());
+    let hands = Hands::new(store.clone(), notifications.clone());
     // As many as `ocore serve` takes on two cores.
     let runtime = start(hands, 8).await?;
     sleep(Duration::from_secs(1)).await;
@@ -34,6 +35,8 @@ pub async fn ours(store: &Store) -> Result<Vec<f64>> {
         let mut tx = store.begin().await?;
         let id = operations::enqueue(&mut tx, &new).await?;
         tx.commit().await?;
+        // As the API does.
+        notifications.wake_queue();
         asked.push((id, at));
         sleep(PAUSE).await;
     }

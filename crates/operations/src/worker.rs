@@ -9,7 +9,7 @@ use std::{
 
 use futures::FutureExt;
 use ocore_domain::{Code, OperationId, Problem, WorkerId, operation::OperationState};
-use ocore_store::operations::{self, Claimed, Finish};
+use ocore_store::operations::{self, Claimed, Claims, Finish};
 use rand::RngExt;
 use tokio::{
     sync::{Notify, Semaphore},
@@ -48,6 +48,7 @@ pub(crate) struct Worker {
     room: Arc<Semaphore>,
     room_made: Notify,
     running: Mutex<HashMap<OperationId, AbortHandle>>,
+    beat: Mutex<Option<AbortHandle>>,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
@@ -72,10 +73,12 @@ impl Worker {
             id: Mutex::new(id),
             room_made: Notify::new(),
             running: Mutex::default(),
+            beat: Mutex::default(),
             tasks: TaskTracker::new(),
             stopping,
         });
-        tokio::spawn(worker.clone().beat(host));
+        let beat = tokio::spawn(worker.clone().beat(host)).abort_handle();
+        *worker.beat.lock().unwrap_or_else(PoisonError::into_inner) = Some(beat);
         worker.tasks.spawn(worker.clone().claim_and_run());
         Ok(worker)
     }
@@ -84,6 +87,10 @@ impl Worker {
     pub(crate) async fn stopped(&self) {
         self.tasks.close();
         self.tasks.wait().await;
+        // Before the worker leaves the list, or the next beat would enter it anew.
+        if let Some(beat) = self.beat.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            beat.abort();
+        }
         if let Ok(mut conn) = self.hands.store().connection().await {
             let _ = operations::unregister_worker(&mut conn, self.id()).await;
             // What was claimed and could not be given back is freed for others at once.
@@ -105,9 +112,10 @@ impl Worker {
         // Operations without steps are over as soon as they are claimed. They end in the transaction of the next claim,
         // which finds their keys free: one commit for both, and no claim in between that finds every key taken.
         let mut ended = Vec::new();
+        let mut claims = Claims::new(self.hands.store().clone());
         while !self.stopping.is_cancelled() {
             let free = self.room.available_permits();
-            let claimed = self.end_and_claim(&mut ended, &kinds, free).await;
+            let claimed = self.end_and_claim(&mut claims, &mut ended, &kinds, free).await;
             let full = claimed.len() == free;
             let nothing = claimed.is_empty();
             for claim in claimed {
@@ -124,16 +132,22 @@ impl Worker {
                 }
             }
         }
-        self.end_and_claim(&mut ended, &kinds, 0).await;
+        self.end_and_claim(&mut claims, &mut ended, &kinds, 0).await;
     }
 
     /// Ends what is over, many in one statement, and claims as much as there is room for.
-    async fn end_and_claim(&self, ended: &mut Vec<Finish>, kinds: &[String], room: usize) -> Vec<Claimed> {
+    async fn end_and_claim(
+        &self,
+        claims: &mut Claims,
+        ended: &mut Vec<Finish>,
+        kinds: &[String],
+        room: usize,
+    ) -> Vec<Claimed> {
         if ended.is_empty() && room == 0 {
             return Vec::new();
         }
         let claimed = async {
-            let mut tx = self.hands.store().begin().await?;
+            let mut tx = claims.begin().await?;
             if !ended.is_empty() {
                 operations::finish_many(&mut tx, ended).await?;
             }
@@ -147,6 +161,7 @@ impl Worker {
             }
             Err(error) => {
                 tracing::warn!(%error, "no operation could be claimed");
+                claims.reconnect();
                 Vec::new()
             }
         }
@@ -250,7 +265,7 @@ impl Worker {
         let mut tick = interval(HEARTBEAT);
         let mut since = Instant::now();
         // It goes on while the last operations end.
-        while !(self.stopping.is_cancelled() && self.tasks.is_closed() && self.tasks.is_empty()) {
+        loop {
             tick.tick().await;
             match self.beat_once(&host, since).await {
                 Ok(()) => {}

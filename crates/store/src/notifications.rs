@@ -8,7 +8,7 @@ use tokio::sync::{Notify, broadcast};
 
 use crate::Result;
 
-const QUEUE: &str = "ocore_queue";
+pub(crate) const QUEUE: &str = "ocore_queue";
 const OPERATION: &str = "ocore_operation";
 
 /// Tells workers that there is something to claim. Heard when the transaction commits.

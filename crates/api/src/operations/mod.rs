@@ -170,6 +170,8 @@ pub(crate) async fn begin(
     match requested {
         Ok(id) => {
             commit(tx).await?;
+            // The worker of this process need not wait for the database's word.
+            api.notifications.wake_queue();
             Ok(id)
         }
         Err(problem) if problem.code == Code::OperationInProgress => {

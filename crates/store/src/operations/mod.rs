@@ -1,5 +1,6 @@
 //! Operations: the rows that people see and that workers claim.
 
+mod claims;
 mod events;
 mod queue;
 mod read;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
+pub use claims::Claims;
 pub use events::{append_events, events_after, last_seq};
 pub use queue::{
     Claimed, Finish, claim, claim_unstarted, finish, finish_many, heartbeat, queue_age, register_worker,
@@ -110,11 +112,15 @@ pub async fn enqueue_many(conn: &mut PgConnection, new: &[NewOperation]) -> Resu
     let groups: Vec<Option<String>> = new.iter().map(|o| o.group_key.clone()).collect();
     let priorities: Vec<i16> = new.iter().map(|o| o.priority).collect();
     let retries: Vec<Option<Uuid>> = new.iter().map(|o| o.retry_of.map(OperationId::uuid)).collect();
+    // Told in the same statement: heard when the transaction commits.
     sqlx::query!(
-        "insert into operations (id, organization_id, kind, subject_kind, subject_id, subject_name, server_id, params,
-             serial_key, group_key, priority, retry_of)
-         select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::uuid[],
-             $8::jsonb[], $9::text[], $10::text[], $11::smallint[], $12::uuid[])",
+        "with added as (
+             insert into operations (id, organization_id, kind, subject_kind, subject_id, subject_name, server_id,
+                 params, serial_key, group_key, priority, retry_of)
+             select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::uuid[],
+                 $8::jsonb[], $9::text[], $10::text[], $11::smallint[], $12::uuid[])
+         )
+         select pg_notify($13, '')",
         &uuids,
         &organizations,
         &kinds,
@@ -127,11 +133,11 @@ pub async fn enqueue_many(conn: &mut PgConnection, new: &[NewOperation]) -> Resu
         &groups as &[Option<String>],
         &priorities,
         &retries as &[Option<Uuid>],
+        notifications::QUEUE,
     )
-    .execute(&mut *conn)
+    .fetch_one(&mut *conn)
     .await?;
     insert_steps(conn, &uuids, new).await?;
-    notifications::queue_changed(conn).await?;
     Ok(ids)
 }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use ocore_domain::{OperationId, OrganizationId, Problem, ServerId, WorkerId, operation::OperationState};
 use serde_json::Value;
-use sqlx::{PgConnection, postgres::types::PgInterval, types::Json};
+use sqlx::{PgConnection, Postgres, Transaction, postgres::types::PgInterval, types::Json};
 use uuid::Uuid;
 
-use crate::{Error, Result, Tx, notifications};
+use crate::{Error, Result, notifications};
 
 /// What the advisory lock of claims is named: the first eight bytes of "ocore claim" would do as well.
 const CLAIM_LOCK: i64 = 0x0c0e_c1a1;
@@ -35,22 +35,26 @@ pub struct Claimed {
 
 /// Claims up to `room` operations of the kinds given, at most `group_limit` with the same group key at once.
 pub async fn claim(
-    mut tx: Tx,
+    mut tx: Transaction<'_, Postgres>,
     worker: WorkerId,
     kinds: &[String],
     room: i64,
     group_limit: i64,
 ) -> Result<Vec<Claimed>> {
-    sqlx::query!("select pg_advisory_xact_lock($1)", CLAIM_LOCK)
-        .execute(&mut *tx)
-        .await?;
+    // To plan the claim takes as long as to execute it, and its plan is always the same.
+    sqlx::query!(
+        "select pg_advisory_xact_lock($1), set_config('plan_cache_mode', 'force_generic_plan', true)",
+        CLAIM_LOCK
+    )
+    .fetch_one(&mut *tx)
+    .await?;
     let claimed = sqlx::query_as!(
         Claimed,
         r#"with candidate as materialized (
                select o.id, o.serial_key, o.group_key, o.priority, o.run_at,
                    o.attempt > 0 and exists (select from operation_leases l where l.operation_id = o.id) as leased
                from operations o
-               where o.worker_id is null and o.state in ('queued', 'running', 'undoing') and o.run_at <= now()
+               where o.finished_at is null and o.worker_id is null and o.run_at <= now()
                    and o.kind = any($2)
                    and (o.serial_key is null
                         -- Not as a join: hashed once, however long the queue is.
@@ -62,11 +66,12 @@ pub async fn claim(
                         or (o.attempt > 0 and exists (select from operation_leases l where l.operation_id = o.id))
                         or (select count(*) from operation_leases l where l.group_key = o.group_key) < $4)
                order by o.priority, o.run_at, o.id
-               limit $3::bigint * 4
+               -- More than there is room for: some will share a key.
+               limit $3::bigint * 2 + 64
            ), first as (
-               select distinct on (coalesce(serial_key, id::text)) *
+               select distinct on (coalesce(serial_key, id::text) collate "C") *
                from candidate
-               order by coalesce(serial_key, id::text), leased desc, priority, run_at, id
+               order by coalesce(serial_key, id::text) collate "C", leased desc, priority, run_at, id
            ), ranked as (
                select f.*, row_number() over (partition by group_key, leased order by priority, run_at, id) as place
                from first f
@@ -81,7 +86,7 @@ pub async fn claim(
                -- By arrays, so that the rows are found by their ids and never by reading the whole history.
                select o.id from operations o
                where o.id = any(array(select id from admitted))
-                   and o.worker_id is null and o.state in ('queued', 'running', 'undoing')
+                   and o.finished_at is null and o.worker_id is null
                for update skip locked
            ), taken as (
                update operations o
@@ -149,7 +154,7 @@ pub async fn finish_many(conn: &mut PgConnection, ends: &[Finish]) -> Result<Vec
                where o.id = e.id and o.attempt = e.attempt and o.worker_id is not null
                returning o.id
            ), freed as (
-               delete from operation_leases l using finished f where l.operation_id = f.id
+               delete from operation_leases l where l.operation_id = any(array(select id from finished))
            )
            select id as "id!: OperationId" from finished"#,
         &ids,
@@ -247,7 +252,8 @@ pub async fn rescue(conn: &mut PgConnection, silence: Duration) -> Result<Vec<Op
     .await?;
     let freed = sqlx::query_scalar!(
         r#"update operations o set worker_id = null
-           where o.worker_id is not null and not exists (select 1 from workers w where w.id = o.worker_id)
+           where o.finished_at is null and o.worker_id is not null
+               and not exists (select 1 from workers w where w.id = o.worker_id)
            returning o.id as "id: OperationId""#,
     )
     .fetch_all(&mut *conn)
@@ -262,7 +268,7 @@ pub async fn rescue(conn: &mut PgConnection, silence: Duration) -> Result<Vec<Op
 pub async fn queue_age(conn: &mut PgConnection) -> Result<Option<DateTime<Utc>>> {
     Ok(sqlx::query_scalar!(
         "select min(run_at) from operations
-         where worker_id is null and state in ('queued', 'running', 'undoing') and run_at <= now()"
+         where finished_at is null and worker_id is null and run_at <= now()"
     )
     .fetch_one(conn)
     .await?)
