@@ -159,6 +159,7 @@ impl Graphile {
 
     pub async fn latencies(&self) -> Result<Vec<f64>> {
         self.empty().await?;
+        settle(&self.pool, "graphile_worker._private_jobs").await?;
         let worker = self.worker(8).await?;
         let utils = worker.create_utils();
         let running = async {
