@@ -5,8 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+// A text is matched as a token tree for the reason told at `words!`.
 macro_rules! codes {
-    ($($(#[$doc:meta])+ $name:ident = $text:literal),+ $(,)?) => {
+    ($($(#[$doc:meta])+ $name:ident = $text:tt),+ $(,)?) => {
         /// The machine-readable name of a problem. Once published a code keeps its meaning.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
         pub enum Code {
@@ -176,5 +177,12 @@ mod tests {
             assert_eq!(json, code.as_str());
             assert_eq!(serde_json::from_value::<Code>(json).unwrap(), code);
         }
+    }
+
+    #[test]
+    fn the_description_lists_the_codes_that_answers_bear() {
+        use utoipa::PartialSchema;
+        let described = serde_json::to_value(Code::schema()).unwrap();
+        assert_eq!(described["enum"], serde_json::to_value(Code::ALL).unwrap());
     }
 }

@@ -1,9 +1,12 @@
 //! Enums whose values are words: in the database, in answers, and on the command line.
 
 /// Defines such an enum: its words, all its values, and the way from a word to a value and back.
+///
+/// A word is matched as a token tree and not as a literal: what describes the API does not see through the group in
+/// which a literal is passed on, and would tell the values' names instead of their words.
 macro_rules! words {
     ($(#[$of_type:meta])+ pub enum $name:ident {
-        $($(#[$of_value:meta])+ $value:ident = $word:literal),+ $(,)?
+        $($(#[$of_value:meta])+ $value:ident = $word:tt),+ $(,)?
     }) => {
         $(#[$of_type])+
         #[derive(
@@ -43,3 +46,31 @@ macro_rules! words {
     };
 }
 pub(crate) use words;
+
+#[cfg(test)]
+mod tests {
+    use utoipa::PartialSchema;
+
+    use super::words;
+
+    words! {
+        /// A word.
+        pub enum Word {
+            /// The first.
+            TheFirst = "the_first",
+            /// The second.
+            TheSecond = "the_second",
+        }
+    }
+
+    #[test]
+    fn a_word_is_the_same_everywhere() {
+        let words = serde_json::json!(["the_first", "the_second"]);
+        assert_eq!(serde_json::to_value(Word::ALL).unwrap(), words);
+        assert_eq!(serde_json::to_value(Word::schema()).unwrap()["enum"], words);
+        for &word in Word::ALL {
+            assert_eq!(word.as_str().parse(), Ok(word));
+        }
+        assert!("third".parse::<Word>().is_err());
+    }
+}
