@@ -9,7 +9,7 @@ use tokio::sync::{Notify, broadcast};
 use crate::Result;
 
 pub(crate) const QUEUE: &str = "ocore_queue";
-const OPERATION: &str = "ocore_operation";
+pub(crate) const OPERATION: &str = "ocore_operation";
 
 /// Tells workers that there is something to claim. Heard when the transaction commits.
 pub async fn queue_changed(conn: &mut PgConnection) -> Result<()> {

@@ -111,11 +111,14 @@ async fn make(ctx: &Ctx, engine: &Engine, instance: &Instance, template: &Templa
         .await?;
     initialise(ctx, engine, instance, template, &password).await?;
     // The database goes to the superuser, so that handing over the role's objects in a copy leaves this one alone.
+    // One transaction: a template that is not marked as ready is dropped, and one marked as a template cannot be.
     let seal = format!(
-        "alter role {role} nologin password null;
+        "begin;
+         alter role {role} nologin password null;
          alter database {role} owner to postgres;
          alter database {role} with is_template true allow_connections false;
-         comment on database {role} is {};",
+         comment on database {role} is {};
+         commit;",
         literal("sh.ocore.template=ready")
     );
     psql::query(engine, "postgres", &seal).await?;

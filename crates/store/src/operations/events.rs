@@ -17,11 +17,16 @@ pub async fn append_events(conn: &mut PgConnection, claim: &Claimed, events: &[E
     let levels: Vec<String> = events.iter().map(|e| e.level.as_str().to_owned()).collect();
     let steps: Vec<Option<String>> = events.iter().map(|e| e.step.clone()).collect();
     let lines: Vec<String> = events.iter().map(|e| e.line.clone()).collect();
-    let done = sqlx::query!(
-        "insert into operation_events (operation_id, seq, at, level, step, line)
-         select o.id, e.* from operations o,
-             unnest($3::bigint[], $4::timestamptz[], $5::text[], $6::text[], $7::text[]) as e (seq, at, level, step, line)
-         where o.id = $1 and o.attempt = $2 and o.worker_id is not null",
+    let told = sqlx::query!(
+        r#"with added as (
+               insert into operation_events (operation_id, seq, at, level, step, line)
+               select o.id, e.* from operations o,
+                   unnest($3::bigint[], $4::timestamptz[], $5::text[], $6::text[], $7::text[])
+                       as e (seq, at, level, step, line)
+               where o.id = $1 and o.attempt = $2 and o.worker_id is not null
+               returning 1
+           )
+           select exists (select from added) as "valid!", pg_notify($8, $1::text)"#,
         claim.id as OperationId,
         claim.attempt,
         &seqs,
@@ -29,11 +34,11 @@ pub async fn append_events(conn: &mut PgConnection, claim: &Claimed, events: &[E
         &levels,
         &steps as &[Option<String>],
         &lines,
+        notifications::OPERATION,
     )
-    .execute(&mut *conn)
+    .fetch_one(conn)
     .await?;
-    notifications::operation_changed(conn, claim.id).await?;
-    Ok(done.rows_affected() > 0 || events.is_empty())
+    Ok(told.valid || events.is_empty())
 }
 
 /// The number of the last line, 0 when there is none.

@@ -14,36 +14,45 @@ pub async fn set_step(
     state: StepState,
     error: Option<&Problem>,
 ) -> Result<bool> {
-    let done = sqlx::query!(
-        "update operation_steps s set state = $4, error = coalesce($5, s.error),
-             started_at = case when $4 = 'running' then coalesce(s.started_at, now()) else s.started_at end,
-             finished_at = case when $4 in ('done', 'failed', 'undone', 'undo_failed') then now() else null end
-         from operations o
-         where s.operation_id = $1 and s.position = $3 and o.id = s.operation_id and o.attempt = $2
-             and o.worker_id is not null",
+    // Told in the same statement: one commit for both.
+    let set = sqlx::query!(
+        r#"with changed as (
+               update operation_steps s set state = $4, error = coalesce($5, s.error),
+                   started_at = case when $4 = 'running' then coalesce(s.started_at, now()) else s.started_at end,
+                   finished_at = case when $4 in ('done', 'failed', 'undone', 'undo_failed') then now() else null end
+               from operations o
+               where s.operation_id = $1 and s.position = $3 and o.id = s.operation_id and o.attempt = $2
+                   and o.worker_id is not null
+               returning 1
+           )
+           select exists (select from changed) as "valid!", pg_notify($6, $1::text)"#,
         claim.id as OperationId,
         claim.attempt,
         position,
         state as StepState,
         error.map(Json) as Option<Json<&Problem>>,
+        notifications::OPERATION,
     )
-    .execute(&mut *conn)
+    .fetch_one(conn)
     .await?;
-    notifications::operation_changed(conn, claim.id).await?;
-    Ok(done.rows_affected() == 1)
+    Ok(set.valid)
 }
 
 /// Turns a running operation round, for the reason given; false when the claim is no longer valid.
 pub async fn start_undo(conn: &mut PgConnection, claim: &Claimed, reason: &Problem) -> Result<bool> {
-    let done = sqlx::query!(
-        "update operations set state = 'undoing', error = coalesce(error, $3)
-         where id = $1 and attempt = $2 and worker_id is not null",
+    let turned = sqlx::query!(
+        r#"with changed as (
+               update operations set state = 'undoing', error = coalesce(error, $3)
+               where id = $1 and attempt = $2 and worker_id is not null
+               returning 1
+           )
+           select exists (select from changed) as "valid!", pg_notify($4, $1::text)"#,
         claim.id as OperationId,
         claim.attempt,
         Json(reason) as Json<&Problem>,
+        notifications::OPERATION,
     )
-    .execute(&mut *conn)
+    .fetch_one(conn)
     .await?;
-    notifications::operation_changed(conn, claim.id).await?;
-    Ok(done.rows_affected() == 1)
+    Ok(turned.valid)
 }

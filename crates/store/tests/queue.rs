@@ -1,0 +1,252 @@
+//! The queue's promises: one at a time for each serial key, a strict bound for each group, each operation to one
+//! worker, and nothing lost with a worker.
+
+use std::time::Duration;
+
+use ocore_domain::{OrganizationId, WorkerId, operation::OperationState};
+use ocore_store::{
+    Sealer, Store,
+    operations::{self, Claimed, Finish, NewOperation},
+};
+use serde_json::json;
+use sqlx::PgPool;
+
+const KIND: &str = "test";
+
+fn new(serial: Option<&str>, group: Option<&str>) -> NewOperation {
+    NewOperation {
+        organization_id: OrganizationId::DEFAULT,
+        kind: KIND,
+        subject: None,
+        server_id: None,
+        params: json!({}),
+        serial_key: serial.map(str::to_owned),
+        group_key: group.map(str::to_owned),
+        priority: 0,
+        steps: vec![("one", "One")],
+        retry_of: None,
+    }
+}
+
+struct Queue {
+    store: Store,
+}
+
+impl Queue {
+    fn new(pool: PgPool) -> Self {
+        let sealer = Sealer::new(&"k".repeat(32).into(), &[]);
+        Self {
+            store: Store::new(pool, sealer),
+        }
+    }
+
+    async fn add(&self, new: &[NewOperation]) -> Vec<ocore_domain::OperationId> {
+        let mut conn = self.store.connection().await.unwrap();
+        operations::enqueue_many(&mut conn, new).await.unwrap()
+    }
+
+    async fn worker(&self) -> WorkerId {
+        let id = WorkerId::new();
+        let mut conn = self.store.connection().await.unwrap();
+        operations::register_worker(&mut conn, id, "here", 1)
+            .await
+            .unwrap();
+        id
+    }
+
+    async fn claim(&self, worker: WorkerId, room: i64, group_limit: i64) -> Vec<Claimed> {
+        let tx = self.store.begin().await.unwrap();
+        let kinds = [KIND.to_owned()];
+        operations::claim(tx, worker, &kinds, room, group_limit)
+            .await
+            .unwrap()
+    }
+
+    /// Whether the claim was still valid.
+    async fn finish(&self, claim: &Claimed) -> bool {
+        let end = Finish {
+            id: claim.id,
+            attempt: claim.attempt,
+            state: OperationState::Done,
+        };
+        let mut conn = self.store.connection().await.unwrap();
+        operations::finish(&mut conn, &end, None).await.unwrap()
+    }
+}
+
+fn ids(claims: &[Claimed]) -> Vec<ocore_domain::OperationId> {
+    claims.iter().map(|claim| claim.id).collect()
+}
+
+#[sqlx::test]
+async fn one_at_a_time_for_each_serial_key_in_the_order_of_asking(pool: PgPool) {
+    let queue = Queue::new(pool);
+    let worker = queue.worker().await;
+    let added = queue
+        .add(&[
+            new(Some("a"), None),
+            new(Some("a"), None),
+            new(Some("b"), None),
+            new(None, None),
+        ])
+        .await;
+    let mut first = queue.claim(worker, 10, 4).await;
+    first.sort_by_key(|claim| claim.id.uuid());
+    assert_eq!(ids(&first), [added[0], added[2], added[3]]);
+    assert!(queue.claim(worker, 10, 4).await.is_empty(), "the key is taken");
+    assert!(queue.finish(&first[0]).await);
+    assert_eq!(ids(&queue.claim(worker, 10, 4).await), [added[1]]);
+}
+
+#[sqlx::test]
+async fn what_is_urgent_goes_first_and_what_is_for_later_waits(pool: PgPool) {
+    let queue = Queue::new(pool.clone());
+    let worker = queue.worker().await;
+    let urgent = NewOperation {
+        priority: -1,
+        ..new(None, None)
+    };
+    let added = queue.add(&[new(None, None), new(None, None), urgent]).await;
+    sqlx::query("update operations set run_at = now() + interval '1 hour' where id = $1")
+        .bind(added[0].uuid())
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert_eq!(ids(&queue.claim(worker, 1, 4).await), [added[2]]);
+    assert_eq!(ids(&queue.claim(worker, 1, 4).await), [added[1]]);
+    assert!(queue.claim(worker, 1, 4).await.is_empty(), "an hour from now");
+}
+
+#[sqlx::test]
+async fn a_worker_is_given_only_what_it_knows(pool: PgPool) {
+    let queue = Queue::new(pool);
+    let worker = queue.worker().await;
+    let foreign = NewOperation {
+        kind: "of_a_later_release",
+        ..new(None, None)
+    };
+    queue.add(&[foreign]).await;
+    assert!(queue.claim(worker, 10, 4).await.is_empty());
+}
+
+#[sqlx::test]
+async fn many_workers_never_hold_more_than_a_group_may_and_no_operation_twice(pool: PgPool) {
+    const GROUPS: usize = 3;
+    const LIMIT: i64 = 2;
+    const OPERATIONS: usize = 60;
+    let queue = Queue::new(pool.clone());
+    let all: Vec<NewOperation> = (0..OPERATIONS)
+        .map(|i| {
+            new(
+                Some(&format!("instance-{}", i % 20)),
+                Some(&format!("server-{}", i % GROUPS)),
+            )
+        })
+        .collect();
+    queue.add(&all).await;
+    let workers = (0..6).map(|_| {
+        let queue = Queue::new(pool.clone());
+        tokio::spawn(async move {
+            let worker = queue.worker().await;
+            let mut done = Vec::new();
+            loop {
+                let claims = queue.claim(worker, 3, LIMIT).await;
+                let open = "select count(*) from operations where finished_at is null";
+                let open: i64 = sqlx::query_scalar(open)
+                    .fetch_one(queue.store.pool())
+                    .await
+                    .unwrap();
+                if claims.is_empty() && open == 0 {
+                    return done;
+                }
+                // Seen by every claimer while it holds what it claimed.
+                let most: Option<i64> = sqlx::query_scalar(
+                    "select max(held) from (select count(*) as held from operations
+                     where worker_id is not null and finished_at is null group by group_key) as groups",
+                )
+                .fetch_one(queue.store.pool())
+                .await
+                .unwrap();
+                assert!(most.unwrap_or(0) <= LIMIT, "{most:?} of one group at once");
+                for claim in claims {
+                    assert_eq!(claim.attempt, 1, "claimed once");
+                    assert!(queue.finish(&claim).await);
+                    done.push(claim.id);
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        })
+    });
+    let mut done = Vec::new();
+    for worker in workers.collect::<Vec<_>>() {
+        done.extend(worker.await.unwrap());
+    }
+    done.sort_by_key(|id| id.uuid());
+    done.dedup();
+    assert_eq!(done.len(), OPERATIONS);
+    let leases: i64 = sqlx::query_scalar("select count(*) from operation_leases")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(leases, 0);
+}
+
+#[sqlx::test]
+async fn what_is_given_back_keeps_its_turn(pool: PgPool) {
+    let queue = Queue::new(pool);
+    let worker = queue.worker().await;
+    let added = queue
+        .add(&[new(Some("a"), Some("s")), new(Some("a"), Some("s"))])
+        .await;
+    let claim = queue.claim(worker, 1, 1).await.remove(0);
+    let mut conn = queue.store.connection().await.unwrap();
+    operations::release(&mut conn, &claim, Duration::ZERO)
+        .await
+        .unwrap();
+    drop(conn);
+    let again = queue.claim(worker, 10, 1).await;
+    assert_eq!(ids(&again), [added[0]], "not the one behind it");
+    assert_eq!(again[0].attempt, 2);
+    assert_eq!(again[0].state, OperationState::Running);
+    assert!(!queue.finish(&claim).await, "the first claim is over");
+    assert!(queue.finish(&again[0]).await);
+}
+
+#[sqlx::test]
+async fn a_lost_worker_is_found_out_and_cannot_write_any_more(pool: PgPool) {
+    let queue = Queue::new(pool.clone());
+    let (lost, other) = (queue.worker().await, queue.worker().await);
+    queue.add(&[new(Some("a"), None)]).await;
+    let old = queue.claim(lost, 1, 1).await.remove(0);
+    sqlx::query("update workers set seen_at = now() - interval '1 minute' where id = $1")
+        .bind(lost.uuid())
+        .execute(&pool)
+        .await
+        .unwrap();
+    let mut conn = queue.store.connection().await.unwrap();
+    let freed = operations::rescue(&mut conn, Duration::from_secs(15))
+        .await
+        .unwrap();
+    assert_eq!(freed, [old.id]);
+    assert!(
+        !operations::heartbeat(&mut conn, lost).await.unwrap(),
+        "it learns of it"
+    );
+    assert!(operations::heartbeat(&mut conn, other).await.unwrap());
+
+    let new = queue.claim(other, 1, 1).await.remove(0);
+    use ocore_domain::operation::StepState::{Done, Running};
+    for (claim, valid) in [(&old, false), (&new, true)] {
+        assert_eq!(
+            operations::set_step(&mut conn, claim, 0, Running, None)
+                .await
+                .unwrap(),
+            valid
+        );
+    }
+    let steps = operations::steps_of(&mut conn, new.id).await.unwrap();
+    assert_ne!(steps[0].state, Done);
+    assert!(!queue.finish(&old).await);
+    assert!(queue.finish(&new).await);
+    assert!(!queue.finish(&new).await, "once");
+}
