@@ -14,8 +14,8 @@ pub enum Error {
     /// The migrations did not run.
     #[error("migrations: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
-    /// `DATABASE_URL` is no PostgreSQL URL. The URL is not repeated: it holds a password.
-    #[error("DATABASE_URL is not a PostgreSQL URL")]
+    /// What was given is no PostgreSQL URL. It is not repeated: it holds a password.
+    #[error("it is not a PostgreSQL URL")]
     Url,
     /// What the row says cannot be read.
     #[error("row: {0}")]
@@ -46,6 +46,17 @@ impl Error {
         }
     }
 
+    /// Whether a text was refused for a character that PostgreSQL keeps in no text: NUL, in practice.
+    pub fn is_unstorable_text(&self) -> bool {
+        match self {
+            // character_not_in_repertoire, and untranslatable_character, which is its name in JSON
+            Self::Database(sqlx::Error::Database(error)) => {
+                matches!(error.code().as_deref(), Some("22021" | "22P05"))
+            }
+            _ => false,
+        }
+    }
+
     /// The name of the constraint that was violated, if that is the matter.
     pub fn constraint(&self) -> Option<&str> {
         match self {
@@ -64,6 +75,15 @@ impl From<Error> for Problem {
                 "oCore's own database does not answer",
                 "It is tried again; check that PostgreSQL runs and that DATABASE_URL is right if it lasts.",
             ),
+            error if error.is_unstorable_text() => {
+                // Most likely a caller sent it, but it may have come from a server too: the log tells where.
+                tracing::warn!(%error, "a text with a character that cannot be kept");
+                Self::new(
+                    Code::InvalidRequest,
+                    "A text holds the character NUL (U+0000), which cannot be kept",
+                    "Take it out (`%00` in a path or query, `\\u0000` in JSON) and send the request again.",
+                )
+            }
             other => {
                 tracing::error!(error = %other, "the store failed");
                 Self::internal("its database refused a statement")

@@ -40,6 +40,33 @@ async fn what_axum_refuses_is_a_problem_too(pool: PgPool) {
         .problem(404, "resource.not_found");
 }
 
+/// PostgreSQL keeps no NUL in a text: it is the request that is wrong, not oCore.
+#[sqlx::test(migrations = "../store/migrations")]
+async fn a_nul_is_refused_wherever_it_stands(pool: PgPool) {
+    let client = Client::new(pool).await;
+    for path in [
+        "/api/servers/%00",
+        "/api/instances/%00",
+        "/api/servers?search=%00",
+        "/api/instances?search=a%00b",
+        "/api/instances?serverId=%00",
+        "/api/operations?kind=%00",
+    ] {
+        let told = client.get(path).await.problem(400, "request.invalid");
+        assert!(told["detail"].as_str().unwrap().contains("NUL"), "{path}: {told}");
+    }
+    let body = json!({"name": "a", "authMethod": "local", "description": "a\u{0}b"});
+    client
+        .post("/api/servers", body)
+        .await
+        .problem(400, "request.invalid");
+    // The transaction that it was in is gone with it.
+    client
+        .get("/api/servers/a")
+        .await
+        .problem(404, "resource.not_found");
+}
+
 #[sqlx::test(migrations = "../store/migrations")]
 async fn bodies_are_refused_with_their_fields(pool: PgPool) {
     let client = Client::new(pool).await;
