@@ -160,7 +160,8 @@ impl Config {
         }
         let (least, most) = (
             read.number("DB_POOL_MIN_CONNS", 0..=1000, 2),
-            read.number("DB_POOL_MAX_CONNS", 2..=1000, 25),
+            // Claims keep one of them and the listener another.
+            read.number("DB_POOL_MAX_CONNS", 5..=1000, 25),
         );
         if least > most {
             read.fault(
@@ -227,7 +228,14 @@ impl Config {
     pub(crate) fn encryption_key(&self) -> io::Result<SecretString> {
         match &self.key {
             Key::Known(key) => Ok(key.clone()),
-            Key::Kept => kept_key(&self.data_dir),
+            Key::Kept => kept_key(&self.data_dir).map_err(|error| {
+                let text = format!(
+                    "oCore cannot keep its key in {}: {error}. Check that OCORE_DATA_DIR may be written by the user \
+                     that oCore runs as, or set SSH_ENCRYPTION_KEY.",
+                    self.data_dir.display()
+                );
+                io::Error::new(error.kind(), text)
+            }),
         }
     }
 }
@@ -481,6 +489,17 @@ mod tests {
     }
 
     #[test]
+    fn too_few_connections_to_work_with_are_refused() {
+        let with = |most| config(&[("ENVIRONMENT", "development"), ("DB_POOL_MAX_CONNS", most)]);
+        assert_eq!(with("5").unwrap().database_connections, 2..=5);
+        let fault = with("4").unwrap_err().to_string();
+        assert!(
+            fault.contains("DB_POOL_MAX_CONNS is 4. Use a number from 5 to 1000."),
+            "{fault}"
+        );
+    }
+
+    #[test]
     fn debugging_shows_no_secret() {
         let url = format!("postgres://u:{SECRET}@h/d");
         let config = config(&[
@@ -531,5 +550,21 @@ mod tests {
         assert_eq!(fs::read_dir(&data).unwrap().count(), 1);
         fs::write(&file, "cut").unwrap();
         assert!(kept().unwrap_err().to_string().contains("holds no key"));
+
+        // A file where the directory should be: also root cannot write there.
+        let blocked = dir.path().join("file");
+        fs::write(&blocked, "").unwrap();
+        let fault = config(&[
+            ("ENVIRONMENT", "development"),
+            ("OCORE_DATA_DIR", &blocked.to_string_lossy()),
+        ])
+        .unwrap()
+        .encryption_key()
+        .unwrap_err()
+        .to_string();
+        assert!(
+            fault.contains("OCORE_DATA_DIR") && fault.contains(&*blocked.to_string_lossy()),
+            "{fault}"
+        );
     }
 }

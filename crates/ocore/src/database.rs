@@ -31,7 +31,7 @@ impl Database {
     pub(crate) async fn open(config: &Config, patience: Option<Duration>) -> anyhow::Result<Self> {
         if let Some(url) = &config.database_url {
             let name = format!("PostgreSQL at {}", shown(url));
-            let (store, direct) = prepare(config, url, &name, patience).await?;
+            let (store, direct) = prepare(config, url, &name, "Check DATABASE_URL.", patience).await?;
             return Ok(Self {
                 store,
                 direct,
@@ -41,7 +41,11 @@ impl Database {
         }
         let own = Embedded::start(&config.data_dir, config.postgres_programs.as_deref()).await?;
         let name = format!("its own PostgreSQL in {}", own.directory().display());
-        match prepare(config, &own.url(), &name, patience).await {
+        let mend = format!(
+            "Look at its log in {}, or set DATABASE_URL to a PostgreSQL of your own.",
+            own.directory().join("log").display()
+        );
+        match prepare(config, &own.url(), &name, &mend, patience).await {
             Ok((store, direct)) => Ok(Self {
                 store,
                 direct,
@@ -73,20 +77,22 @@ impl Database {
     }
 }
 
-/// Connects, also past a pooler if there is one, and migrates.
+/// Connects, also past a pooler if there is one, and migrates. `mend` is what to do when `url` cannot be used.
 async fn prepare(
     config: &Config,
     url: &SecretString,
     name: &str,
+    mend: &str,
     patience: Option<Duration>,
 ) -> anyhow::Result<(Store, Option<Store>)> {
     let sealer = Sealer::new(&config.encryption_key()?, &[]);
     let until = patience.map(|patience| Instant::now() + patience);
-    let store = connect(url, name, config.database_connections.clone(), &sealer, until).await?;
+    let connections = config.database_connections.clone();
+    let store = connect(url, name, mend, connections, &sealer, until).await?;
     let direct = match &config.database_direct_url {
         Some(url) => {
             let name = format!("PostgreSQL at {}", shown(url));
-            Some(connect(url, &name, 0..=2, &sealer, until).await?)
+            Some(connect(url, &name, "Check DATABASE_DIRECT_URL.", 0..=2, &sealer, until).await?)
         }
         None => None,
     };
@@ -99,6 +105,7 @@ async fn prepare(
 async fn connect(
     url: &SecretString,
     name: &str,
+    mend: &str,
     connections: std::ops::RangeInclusive<u32>,
     sealer: &Sealer,
     until: Option<Instant>,
@@ -112,9 +119,10 @@ async fn connect(
                 sleep(PAUSE).await;
             }
             Err(error) => {
-                return Err(anyhow::anyhow!(
-                    "{name} cannot be used: {error}. Check DATABASE_URL."
-                ));
+                // A dot may stand there already.
+                let error = error.to_string();
+                let error = error.trim_end_matches('.');
+                return Err(anyhow::anyhow!("{name} cannot be used: {error}. {mend}"));
             }
         }
     }

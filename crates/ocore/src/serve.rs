@@ -1,12 +1,12 @@
 //! `ocore serve`: the database, the operations, the API, and the order in which they begin and end.
 
 use std::{
-    io::{IsTerminal, Write},
+    io::{self, IsTerminal, Write},
+    net::SocketAddr,
     process,
     time::Duration,
 };
 
-use anyhow::Context;
 use axum::serve::ListenerExt;
 use ocore_api::Api;
 use ocore_domain::OrganizationId;
@@ -57,7 +57,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
 async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow::Result<()> {
     let listener = TcpListener::bind(config.listen)
         .await
-        .with_context(|| format!("OCORE_LISTEN: {} cannot be listened on", config.listen))?;
+        .map_err(|error| deaf(config.listen, &error))?;
     let notifications = database.notifications();
     let hands = Hands::new(database.store.clone(), notifications.clone());
     let runtime = Runtime::start(hands.clone(), runtime_config(config)).await?;
@@ -95,6 +95,22 @@ async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow
     closing.cancel();
     let _ = timeout(STREAMS, serving).await;
     Ok(())
+}
+
+/// Why an address cannot be listened on, and what to do.
+fn deaf(address: SocketAddr, error: &io::Error) -> anyhow::Error {
+    let mend = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "Something listens there already, maybe another `ocore serve` (`ss -ltnp` tells): end it, or set \
+             OCORE_LISTEN to another port."
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "It is no address of this machine: set OCORE_LISTEN to one that is, or to 127.0.0.1 or [::] with a port."
+        }
+        io::ErrorKind::PermissionDenied => "Ports below 1024 are for root: set OCORE_LISTEN to a higher one.",
+        _ => "Set OCORE_LISTEN to another address or port.",
+    };
+    anyhow::anyhow!("OCORE_LISTEN: {address} cannot be listened on: {error}. {mend}")
 }
 
 fn runtime_config(config: &Config) -> RuntimeConfig {

@@ -153,7 +153,11 @@ fn what_cannot_work_is_said_and_nothing_is_left_running() {
         .output()
         .unwrap();
     assert!(!ran.status.success());
-    assert!(String::from_utf8_lossy(&ran.stderr).contains("error: OCORE_LISTEN"));
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(
+        said.contains("error: OCORE_LISTEN") && said.contains("set OCORE_LISTEN to another port"),
+        "{said}"
+    );
     assert!(!data.path().join("postgres/postmaster.pid").exists());
 
     let ran = ocore(data.path(), &["serve"])
@@ -163,6 +167,27 @@ fn what_cannot_work_is_said_and_nothing_is_left_running() {
     let said = String::from_utf8_lossy(&ran.stderr).into_owned();
     assert!(
         said.contains("postgresql-") && said.contains("DATABASE_URL"),
+        "{said}"
+    );
+
+    // The variable that is wrong is the one that is named.
+    let ran = ocore(data.path(), &["admin", "create", "--name", "x"])
+        .env("DATABASE_URL", "postgres://u:canary@127.0.0.1:nothing/d")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(
+        said.contains("Check DATABASE_URL.") && !said.contains("canary"),
+        "{said}"
+    );
+
+    // A file where the data directory should be.
+    let file = data.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let ran = ocore(&file, &["serve"]).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(
+        said.contains("OCORE_DATA_DIR") && said.contains(&*file.to_string_lossy()),
         "{said}"
     );
 }
