@@ -9,7 +9,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::{StreamExt, stream};
-use ocore_domain::Problem;
+use ocore_domain::{Code, Problem, instance::InstanceStatus};
+use ocore_store::instances::Instance;
 use serde::Deserialize;
 use tokio::time::timeout;
 use utoipa::IntoParams;
@@ -17,8 +18,11 @@ use utoipa::IntoParams;
 use super::find;
 use crate::{Api, auth::Bearer, body::Query, checks::Checks, problem::Answer};
 
-/// How long the first line is waited for: until then a fault can still be answered as one.
-const FIRST: Duration = Duration::from_secs(3);
+/// How long the first line is waited for: until then a fault can still be answered as one. Shorter than a request may
+/// take, and longer than it takes to find that a server cannot be reached.
+const FIRST: Duration = Duration::from_secs(25);
+/// The same for a log that is followed: it may well be silent, and who follows wants to know that it listens.
+const FIRST_FOLLOWED: Duration = Duration::from_secs(3);
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -33,7 +37,7 @@ pub(super) struct Wanted {
 
 /// What the container of an instance says
 ///
-/// Lines of text. Should the server be lost on the way, the last line says so and begins with `ocore:`.
+/// Lines of text. A server that cannot be reached, or a container that is not there, is a problem as elsewhere. Should the server be lost on the way, the last line says so and begins with `ocore:`.
 #[utoipa::path(
     get, path = "/api/instances/{id}/logs", operation_id = "instanceLogs", tag = "instances",
     params(("id" = String, Path, description = "Id, slug or name"), Wanted),
@@ -51,8 +55,10 @@ pub(super) async fn logs(
     checks.done()?;
     let instance = find(&mut *api.store.connection().await?, &bearer, &id).await?;
     let mut lines = ocore_operations::container_logs(&api.hands, &instance, query.follow, tail);
-    let first = match timeout(FIRST, lines.next()).await {
-        Ok(Some(first)) => Some(Ok(first?)),
+    let patience = if query.follow { FIRST_FOLLOWED } else { FIRST };
+    let first = match timeout(patience, lines.next()).await {
+        Ok(Some(Ok(first))) => Some(Ok(first)),
+        Ok(Some(Err(problem))) => return Err(explained(&api, &instance, problem).await.into()),
         Ok(None) | Err(_) => None,
     };
     let text = stream::iter(first)
@@ -64,6 +70,47 @@ pub(super) async fn logs(
         Body::from_stream(text),
     )
         .into_response())
+}
+
+/// What Docker refuses because there is no container is no fault of Docker's.
+async fn explained(api: &Api, instance: &Instance, problem: Problem) -> Problem {
+    if problem.code != Code::DockerFailed {
+        return problem;
+    }
+    match is_there(api, instance).await {
+        Ok(false) => absent(instance),
+        // What was said first is what stands in the way.
+        Ok(true) | Err(_) => problem,
+    }
+}
+
+async fn is_there(api: &Api, instance: &Instance) -> Result<bool, Problem> {
+    let engine = api.hands.host(instance.server_id).await?.engine().await?;
+    Ok(engine.container(&instance.names().container).await?.is_some())
+}
+
+fn absent(instance: &Instance) -> Problem {
+    let (name, slug) = (&instance.name, &instance.slug);
+    let mend = match instance.status {
+        InstanceStatus::Creating => {
+            format!("It is being made: `ocore operation follow {slug}` shows how far it is.")
+        }
+        InstanceStatus::Removing => {
+            format!("It is being removed: `ocore operation follow {slug}` shows how far it is.")
+        }
+        // It is meant to run, and what runs is not started.
+        InstanceStatus::Running => format!(
+            "Somebody removed it: `ocore instance stop {slug}`, then `ocore instance start {slug}` makes it anew."
+        ),
+        _ => format!(
+            "`ocore instance start {slug}` makes its container anew; see `ocore operation show {slug}`."
+        ),
+    };
+    Problem::new(
+        Code::StateConflict,
+        format!("Instance `{name}` has no container now, and so no log"),
+        mend,
+    )
 }
 
 fn line(line: Result<String, Problem>) -> String {

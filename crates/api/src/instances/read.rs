@@ -32,7 +32,8 @@ pub(super) struct Wanted {
     cursor: Option<String>,
     /// A part of name or slug.
     search: Option<String>,
-    /// Only on this server, by id or name.
+    /// Only on this server, by id or name; `server_id` is understood too.
+    #[serde(alias = "server_id")]
     server_id: Option<String>,
     /// Only in this status.
     status: Option<InstanceStatus>,

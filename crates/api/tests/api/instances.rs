@@ -1,7 +1,7 @@
 //! Instances.
 
 use ocore_domain::{InstanceId, instance::Transition};
-use ocore_store::instances as rows;
+use ocore_store::{instances as rows, servers};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -284,6 +284,7 @@ async fn lists_are_filtered(pool: PgPool) {
     for (query, names) in [
         ("", &["a-instance", "b-instance", "c-instance"][..]),
         ("?serverId=one", &["a-instance", "b-instance"]),
+        ("?server_id=two", &["c-instance"]),
         ("?search=C-", &["c-instance"]),
         ("?status=running", &[]),
         ("?limit=1", &["a-instance"]),
@@ -302,4 +303,27 @@ async fn lists_are_filtered(pool: PgPool) {
         .get("/api/instances?serverId=three")
         .await
         .problem(404, "resource.not_found");
+    let both = client.get("/api/instances?serverId=one&server_id=one").await;
+    assert_eq!(both.fields(), ["serverId"]);
+}
+
+#[sqlx::test(migrations = "../store/migrations")]
+async fn the_log_of_a_server_that_is_away_is_a_problem(pool: PgPool) {
+    let client = Client::new(pool).await;
+    // Nobody listens on port 1.
+    let far =
+        json!({"name": "far", "authMethod": "password", "host": "127.0.0.1", "port": 1, "sshPassword": "x"});
+    let server = client.active(far).await;
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+    let mut conn = client.api.store.connection().await.unwrap();
+    servers::pin_host_key(&mut conn, server, Some(key)).await.unwrap();
+    drop(conn);
+    client
+        .post("/api/instances", json!({"name": "Acme", "serverId": "far"}))
+        .await
+        .ok(202);
+    for query in ["", "?follow=true"] {
+        let reply = client.get(&format!("/api/instances/acme/logs{query}")).await;
+        reply.problem(502, "ssh.unreachable");
+    }
 }

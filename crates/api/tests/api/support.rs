@@ -162,10 +162,12 @@ impl Client {
 
     /// A server that takes instances, with 16 GiB of memory.
     pub(crate) async fn active_server(&self, name: &str) -> ServerId {
-        let added = self
-            .post("/api/servers", json!({"name": name, "authMethod": "local"}))
-            .await
-            .ok(202);
+        self.active(json!({"name": name, "authMethod": "local"})).await
+    }
+
+    /// The same, of a server that is added so.
+    pub(crate) async fn active(&self, body: Value) -> ServerId {
+        let added = self.post("/api/servers", body).await.ok(202);
         let id: ServerId = serde_json::from_value(added["server"]["id"].clone()).unwrap();
         let mut conn = self.api.store.connection().await.unwrap();
         servers::set_facts(&mut conn, id, &facts()).await.unwrap();
