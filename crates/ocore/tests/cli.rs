@@ -23,6 +23,7 @@ const INSTANCE: &str = "0198aaaa-0000-7000-8000-000000000002";
 /// An operation of which nothing is ever heard.
 const SILENT: &str = "0198aaaa-0000-7000-8000-00000000000e";
 const SERVER: &str = "0198aaaa-0000-7000-8000-000000000003";
+const FINGERPRINT: &str = "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU";
 const CANARY: &str = "canary-7f3a";
 
 /// What the API was asked: method and path, and the body or what else the test wants to see.
@@ -38,10 +39,13 @@ impl Api {
         let asked = Asked::default();
         let routes = Router::new()
             .route("/api/servers", get(servers).post(add_server))
+            .route("/api/servers/{id}", get(server).delete(remove_server))
             .route("/api/instances", get(instances).post(create))
             .route("/api/instances/{id}", get(instance).put(update).delete(delete))
             .route("/api/instances/{id}/control", post(refuse))
             .route("/api/instances/{id}/logs", get(async || "first\nsecond\n"))
+            .route("/api/operations", get(operations))
+            .route("/api/operations/{id}/cancel", post(cancel))
             .route("/api/operations/{id}/logs", get(events))
             .with_state(asked.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -125,7 +129,22 @@ fn problem(status: StatusCode, code: &str, detail: &str, mend: &str) -> Response
 
 fn an_instance() -> Value {
     json!({"id": INSTANCE, "name": "Acme Prod", "slug": "acme", "serverName": "alpha", "odooVersion": "19.0",
-        "status": "running", "health": "healthy", "url": "http://127.0.0.1:8069", "envVars": {"KEEP": null, "DROP": null}})
+        "status": "running", "health": "healthy", "url": "http://127.0.0.1:8069", "httpPortHost": 8069,
+        "envVars": {"KEEP": null, "DROP": null}})
+}
+
+/// An instance when its creation is accepted.
+fn a_new_instance() -> Value {
+    let mut instance = an_instance();
+    instance["status"] = "creating".into();
+    instance["url"] = Value::Null;
+    instance["httpPortHost"] = Value::Null;
+    instance
+}
+
+fn a_server() -> Value {
+    json!({"id": SERVER, "name": "alpha", "host": "10.0.0.1", "authMethod": "key", "status": "active",
+        "instanceCount": 1, "ramTotalBytes": 8_589_934_592_u64, "hostKeyFingerprint": FINGERPRINT})
 }
 
 fn an_operation(state: &str, step: &str) -> Value {
@@ -155,16 +174,43 @@ async fn servers(State(asked): State<Asked>, headers: HeaderMap) -> Response {
             "wait",
         );
     }
-    let server = json!({"id": SERVER, "name": "alpha", "host": "10.0.0.1", "authMethod": "key", "status": "active",
-        "instanceCount": 1, "ramTotalBytes": 8_589_934_592_u64});
-    Json(json!({"data": [server], "nextCursor": null, "hasMore": false})).into_response()
+    Json(json!({"data": [a_server()], "nextCursor": null, "hasMore": false})).into_response()
 }
 
 async fn add_server(State(asked): State<Asked>, Json(body): Json<Value>) -> Response {
     asked.lock().unwrap().push(("POST servers".into(), body));
-    let answer =
-        json!({"server": {"id": SERVER, "name": "alpha"}, "operation": an_operation("queued", "pending")});
+    let answer = json!({"server": {"id": SERVER, "name": "alpha", "status": "validating", "hostKeyFingerprint": null},
+        "operation": an_operation("queued", "pending")});
     (StatusCode::ACCEPTED, Json(answer)).into_response()
+}
+
+/// `both` is an instance and a server.
+async fn server(Path(id): Path<String>) -> Response {
+    if [SERVER, "alpha", "both"].contains(&id.as_str()) {
+        return Json(a_server()).into_response();
+    }
+    problem(
+        StatusCode::NOT_FOUND,
+        "resource.not_found",
+        &format!("There is no server `{id}`"),
+        "Look at the list.",
+    )
+}
+
+async fn remove_server(State(asked): State<Asked>) -> Response {
+    asked.lock().unwrap().push(("DELETE server".into(), Value::Null));
+    let answer = json!({"server": a_server(), "operation": an_operation("queued", "pending")});
+    (StatusCode::ACCEPTED, Json(answer)).into_response()
+}
+
+async fn operations(State(asked): State<Asked>, Query(query): Query<Value>) -> Json<Value> {
+    asked.lock().unwrap().push(("GET operations".into(), query));
+    Json(json!({"data": [an_operation("running", "running")], "nextCursor": null, "hasMore": false}))
+}
+
+async fn cancel(State(asked): State<Asked>, Path(id): Path<String>) -> Json<Value> {
+    asked.lock().unwrap().push(("POST cancel".into(), json!(id)));
+    Json(an_operation("running", "running"))
 }
 
 async fn instances(Query(query): Query<Vec<(String, String)>>) -> Json<Value> {
@@ -181,7 +227,8 @@ async fn instances(Query(query): Query<Vec<(String, String)>>) -> Json<Value> {
 }
 
 async fn instance(Path(id): Path<String>) -> Response {
-    if id == INSTANCE || id == "acme" {
+    // As the API does: by id, slug or name.
+    if [INSTANCE, "acme", "Acme Prod", "both"].contains(&id.as_str()) {
         return Json(an_instance()).into_response();
     }
     problem(
@@ -194,14 +241,18 @@ async fn instance(Path(id): Path<String>) -> Response {
 
 async fn create(State(asked): State<Asked>, Json(body): Json<Value>) -> Response {
     asked.lock().unwrap().push(("POST instances".into(), body));
-    let answer = json!({"instance": an_instance(), "operation": an_operation("queued", "pending"),
+    let answer = json!({"instance": a_new_instance(), "operation": an_operation("queued", "pending"),
         "adminLogin": "admin", "adminPassword": "once"});
     (StatusCode::ACCEPTED, Json(answer)).into_response()
 }
 
 async fn update(State(asked): State<Asked>, Json(body): Json<Value>) -> Response {
+    let mut instance = an_instance();
+    if body["name"].is_string() {
+        instance["name"] = body["name"].clone();
+    }
     asked.lock().unwrap().push(("PUT instance".into(), body));
-    Json(json!({"instance": an_instance(), "operation": null})).into_response()
+    Json(json!({"instance": instance, "operation": null})).into_response()
 }
 
 async fn delete(State(asked): State<Asked>, Query(query): Query<Value>) -> Response {
@@ -343,6 +394,8 @@ async fn following_survives_a_lost_connection() {
         (&answer["operation"]["state"], &answer["adminPassword"]),
         (&json!("done"), &json!("once"))
     );
+    // As it is at the end, and not as it was when the creation was accepted.
+    assert_eq!(answer["instance"], an_instance());
     // The only server there is.
     let body = &api.asked("POST instances")[0];
     assert_eq!(
@@ -353,6 +406,70 @@ async fn following_survives_a_lost_connection() {
         body.get("workers").is_none() && body.get("adminPassword").is_none(),
         "{body}"
     );
+}
+
+#[tokio::test]
+async fn what_came_of_it_is_shown_as_it_is_at_the_end() {
+    let api = Api::start().await;
+    let ran = api
+        .ocore(&["instance", "create", "--name", "Acme Prod", "--server", "alpha"])
+        .await;
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (
+            0,
+            "Login admin, password once (shown only now)\nInstance `Acme Prod` runs at http://127.0.0.1:8069.\n"
+        ),
+        "{}",
+        ran.err
+    );
+    assert_eq!(api.asked("POST instances")[0]["name"], "Acme Prod");
+    let add = ["server", "add", "alpha", "--host", "h", "--password-stdin"];
+    let ran = api.ocore_with(&add, "secret\n").await;
+    assert_eq!(
+        (ran.code, ran.out),
+        (0, format!("Server `alpha` is ready.\nHost key {FINGERPRINT}\n")),
+        "{}",
+        ran.err
+    );
+    let none = api.ocore(&["instance", "create", "--server", "alpha"]).await;
+    assert!(none.code == 2 && none.err.contains("NAME"), "{}", none.err);
+    let two = api.ocore(&["instance", "create", "a", "--name", "b"]).await;
+    assert_eq!(two.code, 2, "{}", two.err);
+}
+
+#[tokio::test]
+async fn a_name_that_means_two_things_is_refused() {
+    let api = Api::start().await;
+    let ran = api.ocore(&["operation", "cancel", "both", "--no-wait"]).await;
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert!(
+        ran.err.contains(&format!("`Acme Prod` ({INSTANCE})"))
+            && ran.err.contains(&format!("`alpha` ({SERVER})")),
+        "{}",
+        ran.err
+    );
+    assert!(api.asked("POST cancel").is_empty());
+    for (name, id) in [("acme", INSTANCE), ("alpha", SERVER)] {
+        let ran = api.ocore(&["operation", "cancel", name, "--no-wait"]).await;
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert_eq!(api.asked("GET operations").pop().unwrap()["subjectId"], id);
+    }
+    assert_eq!(api.asked("POST cancel"), [OPERATION, OPERATION]);
+    let ran = api.ocore(&["operation", "cancel", "nobody"]).await;
+    assert_eq!(ran.code, 3, "{}", ran.err);
+}
+
+#[tokio::test]
+async fn removing_a_server_says_that_its_dumps_go_too() {
+    let api = Api::start().await;
+    let ran = api.ocore(&["server", "remove", "alpha"]).await;
+    assert!(
+        ran.code == 2 && ran.err.contains("ALL FINAL DUMPS") && ran.err.contains("--yes alpha"),
+        "{}",
+        ran.err
+    );
+    assert!(api.asked("DELETE server").is_empty());
 }
 
 #[tokio::test]
@@ -496,6 +613,18 @@ async fn updating_keeps_the_variables_that_are_not_named() {
         api.asked("PUT instance"),
         [json!({"envVars": {"KEEP": null, "NEW": "1"}})]
     );
+}
+
+#[tokio::test]
+async fn another_name_is_a_change_too() {
+    let api = Api::start().await;
+    for (name, said) in [
+        ("Acme", "Instance `Acme Prod` is named `Acme` now.\n"),
+        ("Acme Prod", "Nothing had to be changed.\n"),
+    ] {
+        let ran = api.ocore(&["instance", "update", "acme", "--name", name]).await;
+        assert_eq!((ran.code, ran.out.as_str()), (0, said), "{}", ran.err);
+    }
 }
 
 #[tokio::test]

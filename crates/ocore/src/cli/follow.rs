@@ -6,7 +6,14 @@ use ocore_domain::operation::Event;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Session, client::chain, failure::Failure, operation::Operation, progress::Progress, sse};
+use super::{
+    Session,
+    client::chain,
+    failure::Failure,
+    operation::Operation,
+    progress::{Lines, Progress},
+    sse,
+};
 
 /// The API sends something every 15 seconds; after this long the connection is dead.
 const SILENCE: Duration = Duration::from_secs(45);
@@ -14,8 +21,8 @@ const SILENCE: Duration = Duration::from_secs(45);
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Shows an operation until it ends, and gives it as it is then.
-pub(crate) async fn follow(session: &Session, id: &str) -> Result<Value, Failure> {
-    let mut progress = Progress::new();
+pub(crate) async fn follow(session: &Session, id: &str, lines: Lines) -> Result<Value, Failure> {
+    let mut progress = Progress::new(lines);
     tokio::select! {
         end = to_the_end(session, id, &mut progress) => end,
         _ = tokio::signal::ctrl_c() => {

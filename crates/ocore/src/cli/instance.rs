@@ -88,7 +88,15 @@ pub(crate) struct Control {
 #[derive(Args)]
 pub(crate) struct Create {
     /// The instance's name.
-    name: String,
+    #[arg(
+        value_name = "NAME",
+        required_unless_present = "name",
+        conflicts_with = "name"
+    )]
+    positional_name: Option<String>,
+    /// The same as an option.
+    #[arg(long)]
+    name: Option<String>,
     /// The server, by name or id; without it, the only one there is.
     #[arg(long)]
     server: Option<String>,
@@ -317,7 +325,8 @@ impl Create {
         };
         let instance = NewInstance {
             server_id: server_id(session, self.server).await?,
-            name: self.name,
+            // One of them is there: clap sees to it.
+            name: self.positional_name.or(self.name).unwrap_or_default(),
             admin_password,
             env_vars: self.environment.read()?,
             identity: self.identity,
@@ -333,8 +342,11 @@ impl Create {
         }
         changed(session, answer, &self.wait, |answer| {
             let instance = &answer["instance"];
-            let (name, slug) = (text(instance, "name"), text(instance, "slug"));
-            format!("Instance `{name}` runs; `ocore instance show {slug}` tells where\n")
+            format!(
+                "Instance `{}` runs {}.\n",
+                text(instance, "name"),
+                whereabouts(instance)
+            )
         })
         .await
     }
@@ -367,10 +379,26 @@ impl Update {
             .client
             .put(&["instances", value(&instance, "id")?], &changes)
             .await?;
+        let (before, name) = (text(&instance, "name"), text(&answer["instance"], "name"));
+        if answer["operation"].is_null() && name != before {
+            // A name is only oCore's: no operation carries it to the server.
+            return session.output.result(&answer, || {
+                format!("Instance `{before}` is named `{name}` now.\n")
+            });
+        }
         changed(session, answer, &self.wait, |_| {
-            format!("Instance `{}` is changed.\n", text(&instance, "name"))
+            format!("Instance `{name}` is changed.\n")
         })
         .await
+    }
+}
+
+/// Where an instance is reached, as far as the API tells: by its URL, or by its port on a server elsewhere.
+fn whereabouts(instance: &Value) -> String {
+    match (instance["url"].as_str(), instance["httpPortHost"].as_u64()) {
+        (Some(url), _) => format!("at {url}"),
+        (None, Some(port)) => format!("on 127.0.0.1:{port} of `{}`", text(instance, "serverName")),
+        (None, None) => format!("on `{}`", text(instance, "serverName")),
     }
 }
 

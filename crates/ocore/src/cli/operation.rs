@@ -11,6 +11,7 @@ use super::{
     failure::Failure,
     follow::follow,
     output::{Column, ago, fields, table, text},
+    progress::Lines,
     resolve::{Page, list, operation_id, rows, subject_id},
 };
 
@@ -130,7 +131,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
         }
         Command::Follow { operation } => {
             let id = operation_id(session, &operation).await?;
-            let end = follow(session, &id).await?;
+            let end = follow(session, &id, Lines::All).await?;
             output.result(&end, String::new)?;
             ended_as(&end, OperationState::Done)
         }
@@ -140,7 +141,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
             if wait.no_wait {
                 return output.result(&answer, || format!("Operation {id} will be cancelled.\n"));
             }
-            let end = follow(session, &id).await?;
+            let end = follow(session, &id, Lines::Latest).await?;
             output.result(&end, || {
                 format!("Operation {id} ended {}.\n", text(&end, "state"))
             })?;

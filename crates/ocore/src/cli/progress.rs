@@ -14,9 +14,19 @@ use super::{
     output::plain,
 };
 
-/// On a terminal, the steps that ended above one line that moves; elsewhere plain lines.
+/// Which lines of output stay on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lines {
+    /// None: only the latest is shown, and it does not push the steps off the screen.
+    Latest,
+    /// All of them: they are what is wanted.
+    All,
+}
+
+/// On a terminal, what stays above one line that moves; elsewhere plain lines.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
+    lines: Lines,
     steps: HashMap<String, StepState>,
     waiting_for: Option<String>,
     undoing: bool,
@@ -24,7 +34,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Nothing shown yet.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(lines: Lines) -> Self {
         let bar = io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new_spinner();
             if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}") {
@@ -35,6 +45,7 @@ impl Progress {
         });
         Self {
             bar,
+            lines,
             steps: HashMap::new(),
             waiting_for: None,
             undoing: false,
@@ -80,13 +91,12 @@ impl Progress {
     /// Shows a line of output.
     pub(crate) fn line(&self, event: &Event) {
         match (&self.bar, event.level) {
-            // Only the latest is of interest, and it does not push the steps off the screen.
-            (Some(bar), Level::Output | Level::Info) => {
+            (Some(bar), Level::Output | Level::Info) if self.lines == Lines::Latest => {
                 bar.set_message(plain(&event.line).replace('\n', " "));
             }
             (_, Level::Warn) => self.say(&format!("! {}", event.line)),
             (_, Level::Error) => self.say(&format!("✗ {}", event.line)),
-            (None, _) => self.say(&format!("  {}", event.line)),
+            _ => self.say(&format!("  {}", event.line)),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Session, client::Query, failure::Failure};
+use super::{Session, client::Query, failure::Failure, output::text};
 
 /// A page of a list, as long as asked for.
 #[derive(clap::Args)]
@@ -54,23 +54,7 @@ pub(crate) async fn find(session: &Session, resource: &str, given: &str) -> Resu
     if matches!(given, "" | "." | "..") {
         return Err(Failure::Usage(format!("`{given}` is no name")));
     }
-    let missing = match session.client.get(&[resource, given], &[]).await {
-        Err(failure) if failure.is_not_found() => failure,
-        answer => return answer,
-    };
-    let page = Page {
-        limit: 200,
-        cursor: None,
-    };
-    let list = list(session, &[resource], &[("search", given.to_owned())], &page).await?;
-    let mut named = rows(&list).iter().filter(|row| row["name"] == given);
-    match (named.next(), named.next()) {
-        (Some(one), None) => Ok(one.clone()),
-        (Some(_), Some(_)) => Err(Failure::Usage(format!(
-            "several {resource} are named `{given}`; use an id"
-        ))),
-        (None, _) => Err(missing),
-    }
+    session.client.get(&[resource, given], &[]).await
 }
 
 /// A text of what the API answered.
@@ -99,11 +83,27 @@ pub(crate) async fn subject_id(session: &Session, given: &str) -> Result<String,
     if is_id(given) {
         return Ok(given.to_owned());
     }
-    let subject = match find(session, "instances", given).await {
-        Err(failure) if failure.is_not_found() => find(session, "servers", given).await?,
-        instance => instance?,
-    };
-    Ok(value(&subject, "id")?.to_owned())
+    let instance = if_any(find(session, "instances", given).await)?;
+    match (instance, find(session, "servers", given).await) {
+        (Some(instance), Ok(server)) => Err(Failure::Usage(format!(
+            "`{given}` is an instance and a server: the instance `{}` ({}) and the server `{}` ({})\n  \
+             → Use an id; `ocore operation list --of ID` tells those of their operations.",
+            text(&instance, "name"),
+            value(&instance, "id")?,
+            text(&server, "name"),
+            value(&server, "id")?,
+        ))),
+        (Some(instance), Err(failure)) if failure.is_not_found() => Ok(value(&instance, "id")?.to_owned()),
+        (_, server) => Ok(value(&server?, "id")?.to_owned()),
+    }
+}
+
+/// Nothing, where there is no such thing.
+fn if_any(found: Result<Value, Failure>) -> Result<Option<Value>, Failure> {
+    match found {
+        Err(failure) if failure.is_not_found() => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 fn is_id(text: &str) -> bool {

@@ -200,10 +200,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
         Command::Add(add) => {
             let (server, wait) = add.read()?;
             let answer = client.post(&["servers"], &server).await?;
-            changed(session, answer, &wait, |_| {
-                format!("Server `{}` is ready.\n", server.name)
-            })
-            .await
+            changed(session, answer, &wait, |answer| ready(&answer["server"])).await
         }
         Command::List { search, status, page } => {
             let mut query = Vec::new();
@@ -230,10 +227,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
             let answer = client
                 .post(&["servers", value(&server, "id")?, "validate"], &content)
                 .await?;
-            changed(session, answer, &wait, |_| {
-                format!("Server `{}` is ready.\n", text(&server, "name"))
-            })
-            .await
+            changed(session, answer, &wait, |answer| ready(&answer["server"])).await
         }
         Command::Remove {
             server,
@@ -243,7 +237,15 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
         } => {
             let server = find(session, "servers", &server).await?;
             let name = value(&server, "name")?;
-            let what = format!("Server `{name}` and the PostgreSQL that oCore runs on it will be removed.");
+            let what = format!(
+                "Server `{name}` will be removed, and with it the PostgreSQL that oCore runs there with all its data, \
+                 all templates and ALL FINAL DUMPS of deleted instances that are kept on it (`ocore dump list`).{}",
+                if force {
+                    " If it cannot be reached they stay there, and oCore forgets them."
+                } else {
+                    ""
+                }
+            );
             let confirmed = confirm(&what, &[name], yes)?;
             let query = [("confirm", confirmed), ("force", force.to_string())];
             let answer = client.delete(&["servers", value(&server, "id")?], &query).await?;
@@ -252,6 +254,15 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
             })
             .await
         }
+    }
+}
+
+/// What there is to say of a server that was validated. Its host key is shown so that it can be compared.
+fn ready(server: &Value) -> String {
+    let ready = format!("Server `{}` is ready.\n", text(server, "name"));
+    match server["hostKeyFingerprint"].as_str() {
+        Some(fingerprint) => format!("{ready}Host key {fingerprint}\n"),
+        None => ready,
     }
 }
 
