@@ -148,6 +148,7 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::DockerUnavailable
         | Code::DockerFailed
         | Code::DatabaseFailed
+        | Code::DatabaseUnavailable
         | Code::OdooFailedToStart => StatusCode::BAD_GATEWAY,
         Code::StepTimeout => StatusCode::GATEWAY_TIMEOUT,
         Code::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,

@@ -98,6 +98,8 @@ codes! {
     PortTaken = "port.taken",
     /// No port is free in the range.
     PortsExhausted = "port.exhausted",
+    /// The server's PostgreSQL does not answer; what needs it is tried again for a while.
+    DatabaseUnavailable = "database.unavailable",
     /// The server's PostgreSQL refused or failed.
     DatabaseFailed = "database.failed",
     /// Odoo did not come up; its last log lines are in the detail.
@@ -141,7 +143,11 @@ impl Problem {
     pub const fn is_transient(&self) -> bool {
         matches!(
             self.code,
-            Code::SshUnreachable | Code::SshConnectionLost | Code::StoreUnavailable | Code::DockerUnavailable
+            Code::SshUnreachable
+                | Code::SshConnectionLost
+                | Code::StoreUnavailable
+                | Code::DockerUnavailable
+                | Code::DatabaseUnavailable
         )
     }
 

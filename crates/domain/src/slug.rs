@@ -21,6 +21,9 @@ impl Slug {
     /// The longest slug.
     pub const MAX: usize = 40;
 
+    /// What would be named like a part of oCore itself on the server: its PostgreSQL.
+    const RESERVED: &str = "postgres";
+
     /// The slug as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -50,6 +53,13 @@ impl FromStr for Slug {
             && text.chars().all(inner)
             && text.starts_with(|c: char| c.is_ascii_lowercase())
             && !text.ends_with('-');
+        if text == Self::RESERVED {
+            return Err(Problem::new(
+                Code::InvalidRequest,
+                format!("`{text}` cannot be a slug: oCore's own PostgreSQL is named so on each server"),
+                "Choose another name.",
+            ));
+        }
         if fits {
             return Ok(Self(text.to_owned()));
         }
@@ -113,6 +123,7 @@ mod tests {
             "a b",
             "é1",
             "a;drop",
+            "postgres",
             &"x".repeat(41),
         ] {
             assert_eq!(

@@ -51,26 +51,19 @@ pub(crate) use words;
 mod tests {
     use utoipa::PartialSchema;
 
-    use super::words;
-
-    words! {
-        /// A word.
-        pub enum Word {
-            /// The first.
-            TheFirst = "the_first",
-            /// The second.
-            TheSecond = "the_second",
-        }
-    }
+    use crate::operation::OperationState;
 
     #[test]
     fn a_word_is_the_same_everywhere() {
-        let words = serde_json::json!(["the_first", "the_second"]);
-        assert_eq!(serde_json::to_value(Word::ALL).unwrap(), words);
-        assert_eq!(serde_json::to_value(Word::schema()).unwrap()["enum"], words);
-        for &word in Word::ALL {
-            assert_eq!(word.as_str().parse(), Ok(word));
+        let words: Vec<&str> = OperationState::ALL.iter().map(|state| state.as_str()).collect();
+        let words = serde_json::json!(words);
+        assert_eq!(words[4], "rolled_back");
+        assert_eq!(serde_json::to_value(OperationState::ALL).unwrap(), words);
+        let described = serde_json::to_value(OperationState::schema()).unwrap();
+        assert_eq!(described["enum"], words);
+        for &state in OperationState::ALL {
+            assert_eq!(state.as_str().parse(), Ok(state));
         }
-        assert!("third".parse::<Word>().is_err());
+        assert!("rolledback".parse::<OperationState>().is_err());
     }
 }

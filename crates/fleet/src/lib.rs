@@ -14,7 +14,7 @@ mod ssh;
 mod stream;
 mod supervise;
 
-pub use access::{Access, Credential};
+pub use access::{Access, Credential, ExpectedKey};
 pub use engine::{
     Container, ContainerSpec, ContainerState, Engine, EngineInfo, Exec, Labels, Mount, PortBinding, Restart,
     UploadFile, label,

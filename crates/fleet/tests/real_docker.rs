@@ -22,8 +22,8 @@ use ocore_domain::{
     server::{DockerRoute, Privilege},
 };
 use ocore_fleet::{
-    Access, ContainerSpec, ContainerState, Credential, Engine, Exec, Host, Labels, LineSink, PortBinding,
-    UploadFile, connect, label,
+    Access, ContainerSpec, ContainerState, Credential, Engine, Exec, ExpectedKey, Host, Labels, LineSink,
+    PortBinding, UploadFile, connect, label,
 };
 use secrecy::SecretSlice;
 
@@ -42,14 +42,14 @@ impl Place {
         Self {
             labels: BTreeMap::from([
                 (label::MANAGED.to_owned(), "true".to_owned()),
-                (label::OPERATION.to_owned(), name.clone()),
+                (label::INSTANCE.to_owned(), name.clone()),
             ]),
             name,
         }
     }
 
     fn foreign() -> Labels {
-        BTreeMap::from([(label::OPERATION.to_owned(), "another".to_owned())])
+        BTreeMap::from([(label::INSTANCE.to_owned(), "another".to_owned())])
     }
 
     fn spec(&self, command: &[&str]) -> ContainerSpec {
@@ -74,7 +74,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let filter = format!("label={}={}", label::OPERATION, self.name);
+        let filter = format!("label={}={}", label::INSTANCE, self.name);
         for (list, remove) in [
             (vec!["ps", "-aq"], vec!["rm", "-fv"]),
             (vec!["volume", "ls", "-q"], vec!["volume", "rm"]),
@@ -98,7 +98,7 @@ async fn local() -> Arc<dyn Host> {
         port: 0,
         user: String::new(),
         credential: Credential::Local,
-        host_key: None,
+        host_key: ExpectedKey::Any,
         privilege: Privilege::Root,
         docker_socket: SOCKET.to_owned(),
         max_sessions: 8,
@@ -142,12 +142,10 @@ async fn a_container_is_made_once_and_again_when_it_is_asked_for_otherwise() {
         labels: Place::foreign(),
         ..spec.clone()
     };
-    for refused in [
-        engine.create_container(&foreign).await,
-        engine.remove_container(&place.name, &Place::foreign()).await,
-        engine.remove_container(&place.name, &Labels::new()).await,
-    ] {
-        assert_eq!(refused.unwrap_err().code, Code::ForeignResource);
+    let refused = engine.create_container(&foreign).await;
+    assert_eq!(refused.unwrap_err().code, Code::ForeignResource);
+    for nobodys in [Place::foreign(), Labels::new()] {
+        engine.remove_container(&place.name, &nobodys).await.unwrap();
     }
     assert_eq!(id().await, second);
     engine.start(&place.name).await.unwrap();
@@ -186,13 +184,17 @@ async fn volumes_and_networks_of_others_are_left_alone() {
     let foreign = Place::foreign();
     for refused in [
         engine.ensure_volume(&place.name, &foreign).await,
-        engine.remove_volume(&place.name, &foreign).await,
-        engine.remove_volume(&place.name, &Labels::new()).await,
         engine.ensure_network(&place.name, &foreign).await,
-        engine.remove_network(&place.name, &foreign).await,
     ] {
         assert_eq!(refused.unwrap_err().code, Code::ForeignResource);
     }
+    for nobodys in [&foreign, &Labels::new()] {
+        engine.remove_volume(&place.name, nobodys).await.unwrap();
+        engine.remove_network(&place.name, nobodys).await.unwrap();
+    }
+    assert_eq!(engine.volumes(&place.labels).await.unwrap().len(), 1);
+    // Still there: of another owner, it could not be made.
+    assert!(engine.ensure_network(&place.name, &foreign).await.is_err());
     for _ in 0..2 {
         engine.remove_volume(&place.name, &place.labels).await.unwrap();
         engine.remove_network(&place.name, &place.labels).await.unwrap();

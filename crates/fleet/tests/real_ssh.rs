@@ -17,7 +17,7 @@ use std::{
 
 use common::{Sshd, free_port, keygen, nap, runs, wait_until};
 use ocore_domain::{Code, Problem, ServerId, server::Privilege};
-use ocore_fleet::{Access, Credential, Host, Hosts, LineSink, Script, connect};
+use ocore_fleet::{Access, Credential, ExpectedKey, Host, Hosts, LineSink, Script, connect};
 use secrecy::{SecretSlice, SecretString};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -160,7 +160,7 @@ async fn a_changed_host_key_is_refused_with_both_fingerprints() {
     let first = first.unwrap();
     assert_eq!(first, sshd.host_key());
     let pinned = Access {
-        host_key: Some(first.clone()),
+        host_key: ExpectedKey::Pinned(first.clone()),
         ..sshd.access()
     };
     connect(&pinned).await.unwrap();
@@ -173,11 +173,24 @@ async fn a_changed_host_key_is_refused_with_both_fingerprints() {
         &["-t", "ecdsa", "-b", "256", "-N", ""],
     );
     sshd.run();
-    let problem = refusal(&pinned).await;
-    assert_eq!(problem.code, Code::SshHostKeyChanged);
-    for key in [first, sshd.host_key()] {
-        assert!(problem.detail.contains(&key.fingerprint()), "{problem}");
+    // By the key itself, or by its fingerprint alone: refused before a password or a signature goes out.
+    let named = Access {
+        host_key: ExpectedKey::Fingerprint(first.fingerprint()),
+        credential: Credential::Password("never-sent".into()),
+        ..sshd.access()
+    };
+    for access in [pinned, named] {
+        let problem = refusal(&access).await;
+        assert_eq!(problem.code, Code::SshHostKeyChanged);
+        for key in [&first, &sshd.host_key()] {
+            assert!(problem.detail.contains(&key.fingerprint()), "{problem}");
+        }
     }
+    let named = Access {
+        host_key: ExpectedKey::Fingerprint(sshd.host_key().fingerprint()),
+        ..sshd.access()
+    };
+    connect(&named).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

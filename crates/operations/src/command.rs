@@ -11,7 +11,7 @@ use ocore_store::{
     operations::{self, NewOperation, Operation},
     servers,
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -58,6 +58,19 @@ pub(crate) fn on_server(definition: &Definition, server: &servers::Server, param
     }
 }
 
+/// Locks a server's row for what is to be begun on it; refuses one on which an operation is at work.
+pub(crate) async fn lock_unless_busy(tx: &mut PgConnection, server: &servers::Server) -> Result<(), Problem> {
+    servers::lock(tx, server.id).await?;
+    let Some(open) = operations::open_for_subject(tx, server.id.uuid()).await? else {
+        return Ok(());
+    };
+    Err(Problem::new(
+        Code::OperationInProgress,
+        format!("{} of {} is {}", open.kind, server.name, open.state),
+        format!("Wait for the operation {}, or cancel it first.", open.id),
+    ))
+}
+
 fn serial_key(kind: &str, id: Uuid) -> String {
     format!("{kind}:{id}")
 }
@@ -68,8 +81,9 @@ pub(crate) async fn begin(
     definition: &Definition,
     instance: &instances::Instance,
     transition: Transition,
-    params: Value,
+    params: impl Serialize,
 ) -> Result<OperationId, Problem> {
+    let params = serde_json::to_value(params).map_err(Problem::internal)?;
     instances::transition(tx, instance.id, transition, None).await?;
     Ok(operations::enqueue(tx, &on_instance(definition, instance, params)).await?)
 }

@@ -6,7 +6,7 @@ use ocore_domain::{
     Code, Problem, ServerId,
     server::{AuthMethod, Privilege},
 };
-use ocore_fleet::{Access, Credential, Host, HostKey, Hosts};
+use ocore_fleet::{Access, Credential, ExpectedKey, Host, HostKey, Hosts};
 use ocore_store::{
     Store,
     notifications::Notifications,
@@ -106,12 +106,10 @@ pub(crate) fn access(server: &Server, credentials: Credentials) -> Result<Access
         },
         AuthMethod::Password => Credential::Password(credentials.password.ok_or_else(|| lost("password"))?),
     };
-    let host_key = server
-        .host_key
-        .as_deref()
-        .map(str::parse::<HostKey>)
-        .transpose()
-        .map_err(Problem::internal)?;
+    let host_key = match server.host_key.as_deref().map(str::parse::<HostKey>) {
+        None => ExpectedKey::Any,
+        Some(key) => ExpectedKey::Pinned(key.map_err(Problem::internal)?),
+    };
     Ok(Access {
         host: server.host.clone(),
         port: u16::try_from(server.port).unwrap_or(22),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     capacity, command,
-    engine::{Ctx, Definition, End, Settle, secs, settle_instance, step},
+    engine::{Ctx, Definition, End, INSTANCE_SECRETS, Settle, secs, settle_instance, step},
     parts::{
         database, files,
         life::{create_container, get_image, remove_container, start, wait_healthy},
@@ -43,6 +43,7 @@ pub(crate) static DEFINITION: Definition = Definition {
         step!(wait_healthy, "Wait until Odoo serves", secs(240)),
     ],
     settle: Settle::With(settle),
+    secrets: INSTANCE_SECRETS,
 };
 
 /// Checks that the server takes it, and enqueues the creation of an instance whose row was just added. Lock the
@@ -127,7 +128,7 @@ async fn create_volume(ctx: &Ctx) -> Result<(), Problem> {
 }
 
 async fn remove_volume(ctx: &Ctx) -> Result<(), Problem> {
-    files::remove(ctx, &ctx.engine().await?, &ctx.instance().await?).await
+    files::remove(&ctx.engine().await?, &ctx.instance().await?).await
 }
 
 fn settle<'a>(

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     command,
-    engine::{Ctx, Definition, End, Settle, secs, settle_instance, step},
+    engine::{Ctx, Definition, End, INSTANCE_SECRETS, Settle, secs, settle_instance, step},
     parts::{database, dump, files, life, ports},
 };
 
@@ -37,6 +37,7 @@ pub(crate) static DEFINITION: Definition = Definition {
         step!(release_ports, "Release the ports", secs(30), irreversible),
     ],
     settle: Settle::With(settle),
+    secrets: INSTANCE_SECRETS,
 };
 
 /// Enqueues the deletion of an instance.
@@ -49,7 +50,6 @@ pub async fn request(
         keep_dump: params.keep_dump,
         before: instance.status,
     };
-    let kept = serde_json::to_value(kept).map_err(Problem::internal)?;
     command::begin(tx, &DEFINITION, instance, Transition::Remove, kept).await
 }
 
@@ -76,7 +76,7 @@ async fn remove_database(ctx: &Ctx) -> Result<(), Problem> {
 }
 
 async fn remove_volume(ctx: &Ctx) -> Result<(), Problem> {
-    files::remove(ctx, &ctx.engine().await?, &ctx.instance().await?).await
+    files::remove(&ctx.engine().await?, &ctx.instance().await?).await
 }
 
 async fn release_ports(ctx: &Ctx) -> Result<(), Problem> {

@@ -2,11 +2,10 @@
 
 use ocore_domain::{OperationId, Problem, instance::Transition};
 use ocore_store::{PgConnection, instances::Instance};
-use serde_json::Value;
 
 use crate::{
     command,
-    engine::{Definition, Settle, secs, step},
+    engine::{Before, Definition, INSTANCE_SECRETS, Settle, secs, step},
     parts::life::{start, stop, wait_healthy},
 };
 
@@ -16,13 +15,18 @@ pub(crate) static DEFINITION: Definition = Definition {
         step!(start, "Start Odoo", secs(90), undo stop),
         step!(wait_healthy, "Wait until Odoo serves", secs(240)),
     ],
-    settle: Settle::Instance {
-        done: Transition::Up,
-        undone: Transition::Down,
-    },
+    settle: Settle::Instance(Transition::Up),
+    secrets: INSTANCE_SECRETS,
 };
 
 /// Enqueues the start of an instance that rests or failed.
 pub async fn request(tx: &mut PgConnection, instance: &Instance) -> Result<OperationId, Problem> {
-    command::begin(tx, &DEFINITION, instance, Transition::Start, Value::Null).await
+    command::begin(
+        tx,
+        &DEFINITION,
+        instance,
+        Transition::Start,
+        Before::now(instance),
+    )
+    .await
 }

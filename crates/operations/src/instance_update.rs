@@ -53,6 +53,7 @@ pub(crate) static DEFINITION: Definition = Definition {
         ),
     ],
     settle: Settle::With(settle),
+    secrets: Some(|ctx| Box::pin(both_secrets(ctx))),
 };
 
 /// Checks that the server has room for the new settings, and enqueues the change. Lock the server's row before.
@@ -88,8 +89,24 @@ pub(crate) async fn again(
         before: instance.status,
         ..params
     };
-    let params = serde_json::to_value(params).map_err(Problem::internal)?;
     command::begin(tx, &DEFINITION, instance, Transition::Update, params).await
+}
+
+/// The instance's secrets as they are, and as they are to be.
+async fn both_secrets(ctx: &Ctx) -> Result<(), Problem> {
+    let instance = ctx.instance().await?;
+    ctx.secrets(&instance).await?;
+    new_environment(ctx, &instance)?;
+    Ok(())
+}
+
+fn new_environment(ctx: &Ctx, instance: &Instance) -> Result<Environment, Problem> {
+    let sealed = ctx.params::<Params>()?.env_values_sealed;
+    let environment = instances::open_values(ctx.store().sealer(), instance, &sealed)?;
+    for value in environment.values() {
+        ctx.keep(value);
+    }
+    Ok(environment)
 }
 
 async fn get_image(ctx: &Ctx) -> Result<(), Problem> {
@@ -108,10 +125,7 @@ async fn replace_container(ctx: &Ctx) -> Result<(), Problem> {
     );
     let names = instance.names();
     let secrets = ctx.secrets(&instance).await?;
-    let environment = instances::open_values(ctx.store().sealer(), &instance, &params.env_values_sealed)?;
-    for value in environment.values() {
-        ctx.keep(value);
-    }
+    let environment = new_environment(ctx, &instance)?;
     if engine.container(&names.previous_container).await?.is_none()
         && engine.container(&names.container).await?.is_some()
     {

@@ -9,6 +9,7 @@ pub(crate) static DEFINITION: Definition = Definition {
     kind: "noop",
     steps: &[],
     settle: Settle::Nothing,
+    secrets: None,
 };
 
 /// An operation that does nothing, one at a time for each key.

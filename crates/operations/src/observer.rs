@@ -40,7 +40,8 @@ pub(crate) struct Observer {
 struct Seen {
     at: DateTime<Utc>,
     boot_id: String,
-    observations: Vec<Observation>,
+    /// Each with the status that the instance had when it was looked at.
+    observations: Vec<(InstanceStatus, Observation)>,
 }
 
 impl Observer {
@@ -105,15 +106,9 @@ async fn look_at(hands: &Hands, server: &Server) -> Result<Seen, Problem> {
         let is_its = |container: &&Container| {
             container.name == name && container.labels.get(label::INSTANCE) == Some(&id)
         };
-        looks.push(
-            observe(
-                &*host,
-                instance,
-                containers.iter().find(is_its),
-                databases.as_ref(),
-            )
-            .boxed(),
-        );
+        let container = containers.iter().find(is_its);
+        let seen = observe(&*host, instance, container, databases.as_ref());
+        looks.push(seen.map(|seen| (instance.status, seen)).boxed());
     }
     let observations = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
     Ok(Seen {
@@ -132,7 +127,9 @@ async fn databases(engine: &Engine, instances: &[Instance]) -> Result<String, Pr
     if names.is_empty() {
         return Ok(String::new());
     }
-    let script = r#"q=$1; shift; for d in "$@"; do PGCONNECT_TIMEOUT=5 psql -XqAt -U postgres -d "$d" -c "$q" >/dev/null 2>&1 && echo "$d"; done; true"#;
+    // Side by side, eight at once, and each within seconds: one that is locked must not make the others look ill.
+    let script = r#"q=$1; shift; export q PGCONNECT_TIMEOUT=5 PGOPTIONS='-c statement_timeout=5s'
+printf '%s\n' "$@" | xargs -n 1 -P 8 sh -c 'psql -XqAt -U postgres -d "$1" -c "$q" >/dev/null 2>&1 && echo "$1"; true' sh"#;
     let argv = ["sh", "-c", script, "sh", ocore_odoo::health::DATABASE_QUERY];
     let argv = argv.into_iter().map(str::to_owned).chain(names).collect();
     let exec = Exec {
@@ -205,7 +202,10 @@ async fn observe(
 async fn note(hands: &Hands, server: &Server, seen: Seen) -> Result<(), Problem> {
     let mut tx = hands.store().begin().await?;
     let subject = ("server", server.id.uuid());
-    if server.status == ServerStatus::Unreachable {
+    let now = servers::get(&mut tx, server.id)
+        .await?
+        .map(|server| server.status);
+    if server.status == ServerStatus::Unreachable && now == Some(ServerStatus::Unreachable) {
         servers::set_status(&mut tx, server.id, ServerStatus::Active, None).await?;
         let said = format!("{} answers again", server.name);
         activity::record(&mut tx, server.organization_id, subject, "server.active", &said).await?;
@@ -231,16 +231,20 @@ async fn note(hands: &Hands, server: &Server, seen: Seen) -> Result<(), Problem>
     )
     .await?;
     let before = instances::on_server(&mut tx, server.id).await?;
-    for seen in &seen.observations {
-        let Some(instance) = before.iter().find(|instance| instance.id == seen.instance) else {
+    let mut valid = Vec::with_capacity(seen.observations.len());
+    for (status, seen) in seen.observations {
+        // What was begun, ended or stopped meanwhile was not looked at as what it is now.
+        let same = |instance: &&Instance| instance.id == seen.instance && instance.status == status;
+        let Some(instance) = before.iter().find(same) else {
             continue;
         };
-        if let Some((kind, said)) = change(instance, seen, server, facts.is_some()) {
+        if let Some((kind, said)) = change(instance, &seen, server, facts.is_some()) {
             let subject = ("instance", instance.id.uuid());
             activity::record(&mut tx, instance.organization_id, subject, kind, &said).await?;
         }
+        valid.push(seen);
     }
-    instances::observe(&mut tx, &seen.observations).await?;
+    instances::observe(&mut tx, &valid).await?;
     tx.commit().await.map_err(ocore_store::Error::from)?;
     Ok(())
 }
@@ -287,7 +291,10 @@ async fn note_failure(
     }
     let mut tx = hands.store().begin().await?;
     // That it failed is for a person to mend; it says so until then.
-    if server.status == ServerStatus::Active {
+    let now = servers::get(&mut tx, server.id)
+        .await?
+        .map(|server| server.status);
+    if now == Some(ServerStatus::Active) {
         let (status, why) = (ServerStatus::Unreachable, Some(problem.detail.as_str()));
         servers::set_status(&mut tx, server.id, status, why).await?;
         let subject = ("server", server.id.uuid());

@@ -32,6 +32,7 @@ pub(crate) static DEFINITION: Definition = Definition {
         step!(disconnect, "Disconnect", secs(30), irreversible),
     ],
     settle: Settle::Server(ServerStatus::Removed),
+    secrets: None,
 };
 
 /// Enqueues the removal of a server that bears no instance.
@@ -40,7 +41,7 @@ pub async fn request(
     server: &Server,
     params: &Params,
 ) -> Result<OperationId, Problem> {
-    servers::lock(tx, server.id).await?;
+    command::lock_unless_busy(tx, server).await?;
     let instances = instances::on_server(tx, server.id).await?;
     if !instances.is_empty() {
         let names: Vec<&str> = instances
@@ -56,14 +57,7 @@ pub async fn request(
                 instances.len(),
                 names.join(", ")
             ),
-            "Delete them first, or move them to another server.",
-        ));
-    }
-    if let Some(open) = operations::open_for_subject(tx, server.id.uuid()).await? {
-        return Err(Problem::new(
-            Code::OperationInProgress,
-            format!("{} of {} is {}", open.kind, server.name, open.state),
-            format!("Wait for the operation {}, or cancel it first.", open.id),
+            "Delete them first.",
         ));
     }
     servers::set_status(tx, server.id, ServerStatus::Removing, None).await?;

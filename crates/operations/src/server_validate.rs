@@ -7,11 +7,12 @@ use ocore_domain::{
     Code, OperationId, Problem,
     server::{DockerRoute, Privilege, ServerFacts, ServerStatus},
 };
-use ocore_fleet::{Host, Script};
+use ocore_fleet::{ExpectedKey, Host, Script};
 use ocore_store::{
     PgConnection, operations,
-    servers::{self, Server},
+    servers::{self, Credentials, Server},
 };
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -37,9 +38,17 @@ pub(crate) static DEFINITION: Definition = Definition {
         step!(connect, "Connect and check the host key", secs(60)),
         step!(inspect, "Look at the machine", secs(60)),
         step!(check_docker, "Check Docker", secs(900)),
-        step!(prepare_postgres, "Start the server's PostgreSQL", secs(1800)),
+        step!(get_postgres, "Get PostgreSQL's image", secs(1800)),
+        // It may be stopped to be made anew with other settings: once that has begun, it has to come up again.
+        step!(
+            prepare_postgres,
+            "Start the server's PostgreSQL",
+            secs(300),
+            irreversible
+        ),
     ],
     settle: Settle::Server(ServerStatus::Active),
+    secrets: Some(|ctx| Box::pin(server_secrets(ctx))),
 };
 
 /// The oldest Docker Engine that will do.
@@ -51,11 +60,13 @@ pub async fn request(
     server: &Server,
     params: &Params,
 ) -> Result<OperationId, Problem> {
-    if let Some(open) = operations::open_for_subject(tx, server.id.uuid()).await? {
+    command::lock_unless_busy(tx, server).await?;
+    let now = servers::get(tx, server.id).await?.map(|server| server.status);
+    if now.is_none_or(|status| status == ServerStatus::Removed) {
         return Err(Problem::new(
-            Code::OperationInProgress,
-            format!("{} of {} is {}", open.kind, server.name, open.state),
-            format!("Wait for the operation {}, or cancel it first.", open.id),
+            Code::NotFound,
+            format!("The server {} was removed", server.name),
+            "Add it again.",
         ));
     }
     servers::set_status(tx, server.id, ServerStatus::Validating, None).await?;
@@ -63,12 +74,15 @@ pub async fn request(
     Ok(operations::enqueue(tx, &command::on_server(&DEFINITION, server, params)).await?)
 }
 
-async fn connect(ctx: &Ctx) -> Result<(), Problem> {
-    let (server, params): (Server, Params) = (ctx.server().await?, ctx.params()?);
-    ctx.hands().hosts().forget(server.id).await;
-    let (credentials, _) = {
+/// What opens the server, and its PostgreSQL.
+async fn server_secrets(ctx: &Ctx) -> Result<(), Problem> {
+    open_secrets(ctx, &ctx.server().await?).await.map(drop)
+}
+
+async fn open_secrets(ctx: &Ctx, server: &Server) -> Result<(Credentials, SecretString), Problem> {
+    let (credentials, password) = {
         let mut conn = ctx.store().connection().await?;
-        servers::secrets(&mut conn, ctx.store().sealer(), &server).await?
+        servers::secrets(&mut conn, ctx.store().sealer(), server).await?
     };
     [
         &credentials.private_key,
@@ -78,24 +92,22 @@ async fn connect(ctx: &Ctx) -> Result<(), Problem> {
     .into_iter()
     .flatten()
     .for_each(|secret| ctx.keep(secret));
+    ctx.keep(&password);
+    Ok((credentials, password))
+}
+
+async fn connect(ctx: &Ctx) -> Result<(), Problem> {
+    let (server, params): (Server, Params) = (ctx.server().await?, ctx.params()?);
+    ctx.hands().hosts().forget(server.id).await;
+    let (credentials, _) = open_secrets(ctx, &server).await?;
     let mut access = hands::access(&server, credentials)?;
     access.privilege = Privilege::Root;
-    if params.accept_fingerprint.is_some() {
-        access.host_key = None;
+    if let Some(fingerprint) = params.accept_fingerprint {
+        access.host_key = ExpectedKey::Fingerprint(fingerprint);
     }
     let (host, key) = ocore_fleet::connect(&access).await?;
     if let Some(key) = &key {
         let shown = key.fingerprint();
-        if let Some(wanted) = params.accept_fingerprint.filter(|wanted| *wanted != shown) {
-            return Err(Problem::new(
-                Code::SshHostKeyChanged,
-                format!(
-                    "{} shows the host key {shown}, and {wanted} is expected",
-                    server.name
-                ),
-                "Make sure that this is your server, then give the fingerprint it shows.",
-            ));
-        }
         servers::pin_host_key(
             &mut *ctx.store().connection().await?,
             server.id,
@@ -103,7 +115,7 @@ async fn connect(ctx: &Ctx) -> Result<(), Problem> {
         )
         .await?;
         ctx.info(format!("Connected; the host key is {shown}"));
-        access.host_key = Some(key.clone());
+        access.host_key = ExpectedKey::Pinned(key.clone());
     } else {
         ctx.info("This machine itself; no SSH is needed");
     }
@@ -152,6 +164,14 @@ async fn inspect(ctx: &Ctx) -> Result<(), Problem> {
         facts.ram_total_bytes >> 20
     ));
     servers::set_facts(&mut *ctx.store().connection().await?, server.id, &facts).await?;
+    // A process that took this over has connected as the row told it to, before this was known.
+    if server
+        .facts
+        .as_ref()
+        .is_none_or(|before| before.privilege != facts.privilege)
+    {
+        ctx.hands().hosts().forget(server.id).await;
+    }
     Ok(())
 }
 
@@ -305,15 +325,16 @@ systemctl enable --now docker";
     Ok(())
 }
 
+async fn get_postgres(ctx: &Ctx) -> Result<(), Problem> {
+    ctx.engine()
+        .await?
+        .ensure_image(postgres::IMAGE, &ctx.sink())
+        .await
+}
+
 async fn prepare_postgres(ctx: &Ctx) -> Result<(), Problem> {
     let server = ctx.server().await?;
-    let password = {
-        let mut conn = ctx.store().connection().await?;
-        servers::secrets(&mut conn, ctx.store().sealer(), &server)
-            .await?
-            .1
-    };
-    ctx.keep(&password);
+    let (_, password) = open_secrets(ctx, &server).await?;
     postgres::ensure(ctx, &ctx.engine().await?, &server, password).await?;
     ctx.info(format!(
         "{} answers in the container {}",

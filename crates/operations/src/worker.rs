@@ -146,8 +146,14 @@ impl Worker {
         if ended.is_empty() && room == 0 {
             return Vec::new();
         }
+        let doubtful = claims.is_doubtful();
         let claimed = async {
             let mut tx = claims.begin().await?;
+            if doubtful {
+                let held = self.running().keys().map(|id| id.uuid()).collect::<Vec<_>>();
+                let held = [held, ended.iter().map(|end| end.id.uuid()).collect()].concat();
+                operations::free_unheard(&mut tx, self.id(), &held).await?;
+            }
             if !ended.is_empty() {
                 operations::finish_many(&mut tx, ended).await?;
             }
@@ -157,6 +163,7 @@ impl Worker {
         match claimed.await {
             Ok(claimed) => {
                 ended.clear();
+                claims.settled();
                 claimed
             }
             Err(error) => {
@@ -177,11 +184,7 @@ impl Worker {
             .copied()
             .find(|d| d.kind == claim.kind)?;
         if definition.steps.is_empty() {
-            return Some(Finish {
-                id: claim.id,
-                attempt: claim.attempt,
-                state: OperationState::Done,
-            });
+            return Some(Finish::of(&claim, OperationState::Done));
         }
         let (id, worker) = (claim.id, self.clone());
         // Held until the handle is in: a task that ends at once finds it there to take out.
@@ -251,11 +254,7 @@ impl Worker {
             && let Ok(mut conn) = self.hands.store().connection().await
         {
             // Its subject will not have it: end it alone.
-            let end = Finish {
-                id: claim.id,
-                attempt: claim.attempt,
-                state: OperationState::Failed,
-            };
+            let end = Finish::of(claim, OperationState::Failed);
             let _ = operations::finish(&mut conn, &end, Some(&error)).await;
         }
     }

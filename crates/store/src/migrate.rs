@@ -14,17 +14,17 @@ pub async fn migrate(pool: &PgPool) -> Result<()> {
 }
 
 async fn require_uuid_ossp(pool: &PgPool) -> Result<()> {
-    let (installed, database) = sqlx::query_as::<_, (bool, String)>(
-        "select exists (select 1 from pg_extension where extname = 'uuid-ossp'), current_database()::text",
-    )
-    .fetch_one(pool)
-    .await?;
-    if installed {
+    if is_installed(pool).await? {
         return Ok(());
     }
+    let database: String = sqlx::query_scalar("select current_database()::text")
+        .fetch_one(pool)
+        .await?;
+    // Of two processes that start together one may be refused because the other was quicker: so it is asked again.
     if let Err(error) = sqlx::query(r#"create extension if not exists "uuid-ossp""#)
         .execute(pool)
         .await
+        && !is_installed(pool).await?
     {
         return Err(Problem::new(
             Code::Internal,
@@ -37,4 +37,9 @@ async fn require_uuid_ossp(pool: &PgPool) -> Result<()> {
         .into());
     }
     Ok(())
+}
+
+async fn is_installed(pool: &PgPool) -> Result<bool> {
+    let installed = "select exists (select 1 from pg_extension where extname = 'uuid-ossp')";
+    Ok(sqlx::query_scalar(installed).fetch_one(pool).await?)
 }

@@ -217,9 +217,12 @@ pub async fn find(
 
 /// Locks a server's row until the transaction ends: capacity and ports are given out one at a time.
 pub async fn lock(conn: &mut PgConnection, id: ServerId) -> Result<()> {
-    sqlx::query!("select id from servers where id = $1 for update", id as ServerId)
-        .fetch_optional(conn)
-        .await?;
+    sqlx::query!(
+        "select id from servers where id = $1 for no key update",
+        id as ServerId
+    )
+    .fetch_optional(conn)
+    .await?;
     Ok(())
 }
 

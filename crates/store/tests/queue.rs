@@ -3,7 +3,13 @@
 
 use std::time::Duration;
 
-use ocore_domain::{OrganizationId, WorkerId, operation::OperationState};
+use ocore_domain::{
+    OrganizationId, WorkerId,
+    operation::{
+        OperationState,
+        StepState::{Done, Running},
+    },
+};
 use ocore_store::{
     Sealer, Store,
     operations::{self, Claimed, Finish, NewOperation},
@@ -64,11 +70,7 @@ impl Queue {
 
     /// Whether the claim was still valid.
     async fn finish(&self, claim: &Claimed) -> bool {
-        let end = Finish {
-            id: claim.id,
-            attempt: claim.attempt,
-            state: OperationState::Done,
-        };
+        let end = Finish::of(claim, OperationState::Done);
         let mut conn = self.store.connection().await.unwrap();
         operations::finish(&mut conn, &end, None).await.unwrap()
     }
@@ -235,7 +237,6 @@ async fn a_lost_worker_is_found_out_and_cannot_write_any_more(pool: PgPool) {
     assert!(operations::heartbeat(&mut conn, other).await.unwrap());
 
     let new = queue.claim(other, 1, 1).await.remove(0);
-    use ocore_domain::operation::StepState::{Done, Running};
     for (claim, valid) in [(&old, false), (&new, true)] {
         assert_eq!(
             operations::set_step(&mut conn, claim, 0, Running, None)
@@ -249,4 +250,28 @@ async fn a_lost_worker_is_found_out_and_cannot_write_any_more(pool: PgPool) {
     assert!(!queue.finish(&old).await);
     assert!(queue.finish(&new).await);
     assert!(!queue.finish(&new).await, "once");
+}
+
+#[sqlx::test]
+async fn a_claim_whose_answer_was_lost_is_freed_by_its_own_worker(pool: PgPool) {
+    let queue = Queue::new(pool);
+    let worker = queue.worker().await;
+    let added = queue.add(&[new(Some("a"), None), new(Some("b"), None)]).await;
+    let heard = queue.claim(worker, 1, 1).await;
+    // Committed, but nobody was told.
+    queue.claim(worker, 1, 1).await;
+    let mut tx = queue.store.begin().await.unwrap();
+    let kept: Vec<_> = heard.iter().map(|claim| claim.id.uuid()).collect();
+    operations::free_unheard(&mut tx, worker, &kept).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(ids(&queue.claim(worker, 10, 1).await), [added[1]]);
+    assert!(queue.finish(&heard[0]).await);
+}
+
+#[sqlx::test]
+async fn who_was_given_up_for_lost_claims_nothing(pool: PgPool) {
+    let queue = Queue::new(pool);
+    queue.add(&[new(None, None)]).await;
+    assert!(queue.claim(WorkerId::new(), 10, 1).await.is_empty());
+    assert_eq!(queue.claim(queue.worker().await, 10, 1).await.len(), 1);
 }

@@ -34,5 +34,5 @@ fn cancelling_stops_the_remote_work() {
 
 fn initialises() -> bool {
     ONE.sh("docker ps --format '{{.Names}}'")
-        .contains("ocore-template-")
+        .contains("ocore-builder.")
 }

@@ -19,7 +19,7 @@ fn a_cut_a_reboot_and_a_restarted_database() {
     let id = plane.begin(&small("acme"));
     plane.await_that(Duration::from_secs(60), "Odoo to initialise", || {
         ONE.sh("docker ps --format '{{.Names}}'")
-            .contains("ocore-template-")
+            .contains("ocore-builder.")
             .then_some(())
     });
     ocore_testbed::cut(ONE.0).unwrap();

@@ -47,11 +47,7 @@ async fn say(client: &Client, claim: &Claimed, seqs: std::ops::RangeInclusive<i6
 }
 
 async fn end(client: &Client, claim: &Claimed) {
-    let end = Finish {
-        id: claim.id,
-        attempt: claim.attempt,
-        state: OperationState::Done,
-    };
+    let end = Finish::of(claim, OperationState::Done);
     let mut conn = client.api.store.connection().await.unwrap();
     assert!(rows::finish(&mut conn, &end, None).await.unwrap());
 }

@@ -1,4 +1,5 @@
-//! The names an instance has on its server, all derived from its slug.
+//! The names an instance has on its server, all derived from its slug. What is derived from the container's name is
+//! set apart by a dot, which no slug has: it cannot be another instance's.
 
 use crate::Slug;
 
@@ -9,6 +10,10 @@ pub struct Names {
     pub container: String,
     /// The container of the settings before a change, until the new one answers.
     pub previous_container: String,
+    /// The container that copies the template's files, for as long as that takes.
+    pub copier: String,
+    /// The container that packs the files for a final dump, for as long as that takes.
+    pub packer: String,
     /// The volume with filestore and sessions.
     pub volume: String,
     /// The database, and the role that owns it.
@@ -20,7 +25,9 @@ impl Names {
     pub fn new(slug: &Slug) -> Self {
         Self {
             container: format!("ocore-{slug}"),
-            previous_container: format!("ocore-{slug}-previous"),
+            previous_container: format!("ocore-{slug}.previous"),
+            copier: format!("ocore-{slug}.files"),
+            packer: format!("ocore-{slug}.dump"),
             volume: format!("ocore-{slug}-data"),
             database: format!("odoo_{}", slug.as_str().replace('-', "_")),
         }
@@ -37,6 +44,8 @@ mod tests {
         for name in [
             &names.container,
             &names.previous_container,
+            &names.copier,
+            &names.packer,
             &names.volume,
             &names.database,
         ] {

@@ -90,14 +90,15 @@ impl Engine {
         renamed.map_err(|error| self.problem(error, from))
     }
 
-    /// Removes a container of this owner, running or not, and one that was only begun; that there is none is fine.
+    /// Removes a container of this owner, running or not, and one that was only begun; that there is none is fine, and
+    /// one of another owner is left alone.
     pub async fn remove_container(&self, name: &str, owner: &Labels) -> Result<(), Problem> {
         for name in [name, &begun(name)] {
             let Some(found) = self.container(name).await? else {
                 continue;
             };
             if !found.belongs_to(owner) {
-                return Err(foreign("container", name));
+                continue;
             }
             let options = RemoveContainerOptions {
                 v: true,

@@ -33,8 +33,6 @@ pub mod label {
     pub const INSTANCE: &str = "sh.ocore.instance";
     /// On which server, as oCore names it.
     pub const SERVER: &str = "sh.ocore.server";
-    /// The operation that needs it for a while.
-    pub const OPERATION: &str = "sh.ocore.operation";
     /// A hash of how a container was asked for.
     pub const SPEC: &str = "sh.ocore.spec";
 }

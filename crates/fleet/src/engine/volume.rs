@@ -32,11 +32,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Removes a volume of this owner; that there is none is fine.
+    /// Removes a volume of this owner; that there is none is fine, and one of another owner is left alone.
     pub async fn remove_volume(&self, name: &str, owner: &Labels) -> Result<(), Problem> {
         match self.docker.inspect_volume(name).await {
             Ok(found) if bears(&found.labels, owner) => {}
-            Ok(_) => return Err(foreign("volume", name)),
+            Ok(_) => return Ok(()),
             Err(error) if is_absent(&error) => return Ok(()),
             Err(error) => return Err(self.problem(error, name)),
         }
@@ -85,7 +85,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Removes a network of this owner; that there is none is fine.
+    /// Removes a network of this owner; that there is none is fine, and one of another owner is left alone.
     pub async fn remove_network(&self, name: &str, owner: &Labels) -> Result<(), Problem> {
         match self
             .docker
@@ -93,7 +93,7 @@ impl Engine {
             .await
         {
             Ok(found) if found.labels.as_ref().is_some_and(|have| bears(have, owner)) => {}
-            Ok(_) => return Err(foreign("network", name)),
+            Ok(_) => return Ok(()),
             Err(error) if is_absent(&error) => return Ok(()),
             Err(error) => return Err(self.problem(error, name)),
         }

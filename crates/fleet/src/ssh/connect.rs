@@ -18,14 +18,14 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{Access, Credential, HostKey};
+use crate::{Access, Credential, ExpectedKey, HostKey};
 
 /// How long the server may take to answer the call, and again to let us in.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Sees the server's key before anything is said to it.
 pub(crate) struct Watch {
-    expected: Option<HostKey>,
+    expected: ExpectedKey,
     shown: Arc<Mutex<Option<PublicKey>>>,
 }
 
@@ -41,7 +41,7 @@ impl client::Handler for Watch {
             return Ok(false);
         };
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.clone());
-        Ok(self.expected.as_ref().is_none_or(|expected| expected.is(key)))
+        Ok(self.expected.is(&HostKey(key.clone())))
     }
 }
 
@@ -108,7 +108,7 @@ fn config(access: &Access) -> client::Config {
         ..client::Config::default()
     };
     // Ask for the kind of key that is pinned: a server has several, and would show its favourite.
-    if let Some(key) = &access.host_key {
+    if let ExpectedKey::Pinned(key) = &access.host_key {
         let algorithm = key.0.algorithm();
         let mut order = config.preferred.key.to_vec();
         order.sort_by_key(|offered| !same_kind(offered, &algorithm));
@@ -136,9 +136,15 @@ async fn dial(access: &Access) -> Result<TcpStream, Problem> {
         )
     };
     let looked_up = timeout(LIMIT, lookup_host((access.host.as_str(), access.port))).await;
-    let addresses = looked_up
-        .map_err(|_| unknown("no answer".to_owned()))?
-        .map_err(|e| unknown(e.to_string()))?;
+    let addresses = match looked_up.map_err(|_| "no answer".to_owned()) {
+        Ok(Ok(addresses)) => addresses,
+        // Once it was known, so it is the way to who knows names that is cut.
+        Ok(Err(_)) | Err(_) if matches!(access.host_key, ExpectedKey::Pinned(_)) => {
+            return Err(unreachable(&place, "its name cannot be looked up now"));
+        }
+        Ok(Err(error)) => return Err(unknown(error.to_string())),
+        Err(why) => return Err(unknown(why)),
+    };
     let mut last = "it has no address".to_owned();
     for address in addresses {
         match timeout(LIMIT, TcpStream::connect(address)).await {
@@ -147,11 +153,15 @@ async fn dial(access: &Access) -> Result<TcpStream, Problem> {
             Err(_) => last = format!("no answer within {} s", LIMIT.as_secs()),
         }
     }
-    Err(Problem::new(
+    Err(unreachable(&place, &last))
+}
+
+fn unreachable(place: &str, why: &str) -> Problem {
+    Problem::new(
         Code::SshUnreachable,
-        format!("{place} cannot be reached: {last}"),
+        format!("{place} cannot be reached: {why}"),
         "Check that the server runs, that sshd listens on that port, and that no firewall is between.",
-    ))
+    )
 }
 
 /// What somebody says who is no SSH server; asked only after a connection has failed.
@@ -171,26 +181,38 @@ async fn said_instead(access: &Access) -> Option<String> {
 }
 
 fn no_connection(access: &Access, shown: Option<PublicKey>, place: &str, why: &str) -> Problem {
-    match (&access.host_key, shown.map(HostKey)) {
-        (Some(expected), Some(shown)) if !expected.is(&shown.0) => Problem::new(
-            Code::SshHostKeyChanged,
-            format!(
-                "{place} shows the host key {}, and {} is pinned",
-                shown.fingerprint(),
-                expected.fingerprint()
-            ),
-            "If the server was reinstalled, compare the fingerprint there (ssh-keygen -lf) and validate again naming it. \
-             If not, somebody may be in between: do not go on.",
+    let Some(shown) = shown.map(HostKey).filter(|shown| !access.host_key.is(shown)) else {
+        return protocol(place, why);
+    };
+    let expected = match &access.host_key {
+        ExpectedKey::Pinned(key) => format!("{} is pinned", key.fingerprint()),
+        ExpectedKey::Fingerprint(fingerprint) => format!("{fingerprint} is expected"),
+        ExpectedKey::Any => return protocol(place, why),
+    };
+    Problem::new(
+        Code::SshHostKeyChanged,
+        format!(
+            "{place} shows the host key {}, and {expected}",
+            shown.fingerprint()
         ),
-        _ => protocol(place, why),
-    }
+        "If the server was reinstalled, compare the fingerprint there (ssh-keygen -lf) and validate again naming it. \
+         If not, somebody may be in between: do not go on.",
+    )
 }
 
 fn protocol(place: &str, why: &str) -> Problem {
     // A connection that breaks while it is being made is a server that is going or coming.
-    if ["Disconnect", "HUP", "reset", "Broken pipe", "EOF", "timed out"]
-        .iter()
-        .any(|word| why.contains(word))
+    if [
+        "Disconnect",
+        "HUP",
+        "reset",
+        "Broken pipe",
+        "EOF",
+        "timed out",
+        "in time",
+    ]
+    .iter()
+    .any(|word| why.contains(word))
     {
         return Problem::new(
             Code::SshUnreachable,

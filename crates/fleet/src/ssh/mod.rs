@@ -33,8 +33,9 @@ const FORWARDS: usize = 64;
 const OPEN: Duration = Duration::from_secs(15);
 
 /// How many sessions may carry Docker's bytes: two are left for commands, and two are needed for any work at all.
-fn pipes(sessions: usize) -> usize {
-    sessions.saturating_sub(2).max(2)
+const fn pipes(sessions: usize) -> usize {
+    let left = sessions.saturating_sub(2);
+    if left < 2 { 2 } else { left }
 }
 
 type Connection = Handle<connect::Watch>;
@@ -68,7 +69,7 @@ impl SshHost {
             name: format!("{}:{}", access.host, access.port),
             privilege: access.privilege,
             docker_socket: access.docker_socket.clone(),
-            sessions: Arc::new(Semaphore::new(access.max_sessions.max(1))),
+            sessions: Arc::new(Semaphore::new(access.max_sessions.max(2))),
             forwards: Arc::new(Semaphore::new(FORWARDS)),
             pipes: Arc::new(Semaphore::new(pipes(access.max_sessions))),
             wedged: AtomicBool::new(false),

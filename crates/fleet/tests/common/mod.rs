@@ -10,7 +10,7 @@ use std::{
 };
 
 use ocore_domain::server::Privilege;
-use ocore_fleet::{Access, Credential, HostKey};
+use ocore_fleet::{Access, Credential, ExpectedKey, HostKey};
 use tempfile::TempDir;
 
 const SSHD: &str = "/usr/sbin/sshd";
@@ -88,7 +88,7 @@ impl Sshd {
                     .into(),
                 passphrase: None,
             },
-            host_key: None,
+            host_key: ExpectedKey::Any,
             privilege: Privilege::Root,
             docker_socket: SOCKET.to_owned(),
             max_sessions: 8,

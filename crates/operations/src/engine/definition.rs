@@ -4,9 +4,18 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use ocore_domain::{
-    InstanceId, Problem, ServerId, instance::Transition, operation::OperationState, server::ServerStatus,
+    InstanceId, Problem, ServerId,
+    instance::{InstanceStatus, Transition},
+    operation::OperationState,
+    server::ServerStatus,
 };
-use ocore_store::{PgConnection, dumps, instances, operations::Claimed, servers};
+use ocore_store::{
+    PgConnection, dumps,
+    instances::{self, Instance},
+    operations::Claimed,
+    servers,
+};
+use serde::{Deserialize, Serialize};
 
 use super::Ctx;
 
@@ -22,13 +31,9 @@ pub(crate) type SettleWith =
 pub(crate) enum Settle {
     /// Nothing.
     Nothing,
-    /// An instance moves along its life; one that is left half changed is lost.
-    Instance {
-        /// When every step is done.
-        done: Transition,
-        /// When everything was taken back.
-        undone: Transition,
-    },
+    /// An instance moves along its life when every step is done, and back to where it was ([`Before`]) when everything
+    /// was taken back; one that is left half changed is lost.
+    Instance(Transition),
     /// A server gets this status, or `failed`.
     Server(ServerStatus),
     /// Something of its own.
@@ -44,10 +49,38 @@ impl Settle {
     ) -> Result<(), Problem> {
         match self {
             Self::Nothing => Ok(()),
-            Self::Instance { done, undone } => settle_instance(tx, claim, end, done, undone).await,
+            Self::Instance(done) => {
+                let undone = Transition::back(Before::of(claim)?);
+                settle_instance(tx, claim, end, done, undone).await
+            }
             Self::Server(done) => settle_server(tx, claim, end, done).await,
             Self::With(settle) => settle(tx, claim, end).await,
         }
+    }
+}
+
+/// Where an instance stood when an operation on it was asked for: among the parameters of each.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Before {
+    before: InstanceStatus,
+}
+
+impl Before {
+    /// Of an instance as it is.
+    pub(crate) const fn now(instance: &Instance) -> Self {
+        Self {
+            before: instance.status,
+        }
+    }
+
+    fn of(claim: &Claimed) -> Result<InstanceStatus, Problem> {
+        let params: Self = serde_json::from_value(claim.params.clone()).map_err(Problem::internal)?;
+        Ok(params.before)
+    }
+
+    /// Whether it was meant to serve.
+    pub(crate) const fn served(self) -> bool {
+        matches!(self.before, InstanceStatus::Running)
     }
 }
 
@@ -111,6 +144,9 @@ pub(crate) struct Definition {
     pub(crate) steps: &'static [Step],
     /// What its end means for its subject.
     pub(crate) settle: Settle,
+    /// Opens what must not pass into its output. Done by each worker before anything else: which step would open it may
+    /// have been done by another, whose redactor is gone.
+    pub(crate) secrets: Option<Action>,
 }
 
 impl Definition {
@@ -137,6 +173,14 @@ pub(crate) struct Step {
     /// cancellation is refused.
     pub(crate) irreversible: bool,
 }
+
+/// The secrets of the instance an operation is about.
+pub(crate) const INSTANCE_SECRETS: Option<Action> = Some(|ctx| {
+    Box::pin(async move {
+        let instance = ctx.instance().await?;
+        ctx.secrets(&instance).await.map(drop)
+    })
+});
 
 /// Seconds.
 pub(crate) const fn secs(seconds: u64) -> Duration {

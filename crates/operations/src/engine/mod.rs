@@ -9,7 +9,7 @@ mod run;
 mod tests;
 
 pub(crate) use context::Ctx;
-pub(crate) use definition::{Action, Definition, End, Settle, Step, secs};
+pub(crate) use definition::{Action, Before, Definition, End, INSTANCE_SECRETS, Settle, Step, secs};
 pub(crate) use definition::{settle_instance, step};
 pub(crate) use output::Output;
 pub(crate) use redact::Redactor;

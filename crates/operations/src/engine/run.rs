@@ -38,6 +38,9 @@ impl Default for Limits {
     }
 }
 
+/// An attempt that lasted longer had reached its server: what breaks it is a new fault, with the whole patience for it.
+const LASTED: Duration = Duration::from_secs(30);
+
 /// Why the engine let an operation go without ending it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LetGo {
@@ -153,6 +156,7 @@ async fn watch_for_cancel(hands: Hands, claim: Claimed, cancelled: CancellationT
 
 impl Run {
     async fn to_the_end(&self) -> Result<OperationState, LetGo> {
+        self.keep_secrets().await?;
         let states = self.step_states().await?;
         let turned = if self.claim.state == OperationState::Undoing {
             let reason = self.claim.error.as_ref().map(|error| error.0.clone());
@@ -189,6 +193,25 @@ impl Run {
             }
             None => self.end(OperationState::RolledBack, Some(reason)).await,
         }
+    }
+
+    /// Opens what must not pass into the output. What is not to be had now is not worked without; what cannot be opened
+    /// at all is left for the step that needs it to tell.
+    async fn keep_secrets(&self) -> Result<(), LetGo> {
+        let Some(open) = self.definition.secrets else {
+            return Ok(());
+        };
+        match open(&self.ctx("")).await {
+            Err(problem) if problem.is_transient() => {
+                tracing::warn!(operation = %self.claim.id, %problem, "the secrets of an operation are not to be had now");
+                Err(LetGo::Fenced)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn ctx(&self, step: &'static str) -> Ctx {
+        Ctx::new(self.hands.clone(), self.claim.clone(), self.output.clone(), step)
     }
 
     /// Each step of the table with its number and the state of its row.
@@ -287,15 +310,12 @@ impl Run {
         patience: Duration,
         may_cancel: bool,
     ) -> Result<Result<(), Problem>, LetGo> {
-        let ctx = Ctx::new(
-            self.hands.clone(),
-            self.claim.clone(),
-            self.output.clone(),
-            step.name,
-        );
-        let began = Instant::now();
+        let ctx = self.ctx(step.name);
+        // Since when it has failed without having lasted in between.
+        let mut failing: Option<Instant> = None;
         let mut pause = Duration::from_millis(500);
         loop {
+            let began = Instant::now();
             let once = async {
                 self.faults.reach(self.definition.kind, step.name, point).await?;
                 action(&ctx).await?;
@@ -320,7 +340,12 @@ impl Run {
                 Ok(()) => return Ok(Ok(())),
                 Err(problem) => ctx.clean(&problem),
             };
-            if !problem.is_transient() || began.elapsed() + pause > patience {
+            if began.elapsed() > LASTED {
+                failing = None;
+                pause = Duration::from_millis(500);
+            }
+            let since = *failing.get_or_insert_with(Instant::now);
+            if !problem.is_transient() || since.elapsed() + pause > patience {
                 return Ok(Err(problem));
             }
             self.say(
@@ -414,12 +439,7 @@ pub(crate) async fn end(
     state: OperationState,
     error: Option<&Problem>,
 ) -> Result<bool, ocore_store::Error> {
-    let finish = Finish {
-        id: claim.id,
-        attempt: claim.attempt,
-        state,
-    };
-    if !operations::finish(&mut *tx, &finish, error).await? {
+    if !operations::finish(&mut *tx, &Finish::of(claim, state), error).await? {
         return Ok(false);
     }
     definition.settle.apply(tx, claim, End { state, error }).await?;

@@ -107,7 +107,12 @@ pub(crate) async fn start(engine: &Engine, instance: &Instance) -> Result<(), Pr
 
 /// Stops it, giving Odoo time to end its requests.
 pub(crate) async fn stop(engine: &Engine, instance: &Instance) -> Result<(), Problem> {
-    engine.stop(&instance.names().container, GRACE).await
+    let name = instance.names().container;
+    match engine.container(&name).await? {
+        Some(found) if found.belongs_to(&instance_labels(instance)) => engine.stop(&name, GRACE).await,
+        // What bears its name and is not its own is nobody's to stop.
+        _ => Ok(()),
+    }
 }
 
 /// Takes it away, with the one of the settings before.

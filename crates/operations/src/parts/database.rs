@@ -40,7 +40,7 @@ pub(crate) async fn create(
             return Ok(());
         }
         Found::Foreign => return Err(foreign(&name)),
-        Found::Begun => drop_both(engine, &name).await?,
+        Found::Begun => psql::drop_database_and_role(engine, &name).await?,
         Found::Nothing => {}
     }
     let (quoted, mark) = (identifier(&name), literal(&mark(instance)));
@@ -93,25 +93,18 @@ async fn own(instance: &Instance, secrets: &Secrets, template: &Template) -> Res
     )))
 }
 
-/// Takes database and role away.
+/// Takes database and role away; what bears their name and is not this instance's stays.
 pub(crate) async fn remove(engine: &Engine, instance: &Instance) -> Result<(), Problem> {
     let name = instance.names().database;
     match find(engine, instance, &name).await? {
-        Found::Nothing => Ok(()),
-        Found::Foreign => Err(foreign(&name)),
-        Found::Begun | Found::Ready => drop_both(engine, &name).await,
+        Found::Nothing | Found::Foreign => Ok(()),
+        Found::Begun | Found::Ready => psql::drop_database_and_role(engine, &name).await,
     }
 }
 
 /// Whether there is a whole database of this instance.
 pub(crate) async fn is_ready(engine: &Engine, instance: &Instance) -> Result<bool, Problem> {
     Ok(find(engine, instance, &instance.names().database).await? == Found::Ready)
-}
-
-async fn drop_both(engine: &Engine, name: &str) -> Result<(), Problem> {
-    let quoted = identifier(name);
-    let sql = format!("drop database if exists {quoted} with (force);\ndrop role if exists {quoted};");
-    psql::query(engine, "postgres", &sql).await.map(drop)
 }
 
 async fn find(engine: &Engine, instance: &Instance, name: &str) -> Result<Found, Problem> {

@@ -13,7 +13,7 @@ use ocore_store::{
 use uuid::Uuid;
 
 use super::{
-    database, operation_labels,
+    database, instance_labels,
     postgres::{CONTAINER, DUMPS, DUMPS_VOLUME},
 };
 use crate::engine::Ctx;
@@ -47,11 +47,11 @@ pub(crate) async fn make(ctx: &Ctx, engine: &Engine, instance: &Instance) -> Res
         read_only: false,
     };
     let packer = ContainerSpec {
-        name: format!("{}-dump", names.container),
+        name: names.packer.clone(),
         image: instance.settings.image.clone(),
         entrypoint: Some(vec!["/bin/sh".to_owned(), "-c".to_owned(), pack]),
         user: Some("0".to_owned()),
-        labels: operation_labels(ctx.operation(), instance.server_id),
+        labels: instance_labels(instance),
         volumes: vec![mount(&names.volume, DATA_DIR), mount(DUMPS_VOLUME, DUMPS)],
         ..ContainerSpec::default()
     };
@@ -82,12 +82,15 @@ pub(crate) async fn make(ctx: &Ctx, engine: &Engine, instance: &Instance) -> Res
     Ok(())
 }
 
-/// Takes the dump of a deletion back that does not happen.
+/// Takes the dump of a deletion back that does not happen. Where the database is gone, an earlier deletion took it, and
+/// its dump is all that is left: that stays.
 pub(crate) async fn discard(ctx: &Ctx, engine: &Engine, instance: &Instance) -> Result<(), Problem> {
-    let packer = format!("{}-dump", instance.names().container);
     engine
-        .remove_container(&packer, &operation_labels(ctx.operation(), instance.server_id))
+        .remove_container(&instance.names().packer, &instance_labels(instance))
         .await?;
+    if !database::is_ready(engine, instance).await? {
+        return Ok(());
+    }
     let (dump, archive) = paths(instance);
     delete(engine, &dump, &archive).await?;
     Ok(dumps::forget(&mut *ctx.store().connection().await?, instance.id).await?)

@@ -7,7 +7,7 @@ use ocore_fleet::{ContainerSpec, Engine, Mount};
 use ocore_odoo::command::DATA_DIR;
 use ocore_store::instances::Instance;
 
-use super::{instance_labels, operation_labels, template::Template};
+use super::{instance_labels, template::Template};
 use crate::engine::Ctx;
 
 /// Makes the volume and copies the template's filestore into it.
@@ -35,7 +35,7 @@ mv "filestore/.$DATABASE" "filestore/$DATABASE""#;
     };
     let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned().into());
     let spec = ContainerSpec {
-        name: format!("{}-files", names.container),
+        name: names.copier.clone(),
         image: instance.settings.image.clone(),
         entrypoint: Some(vec!["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned()]),
         env: vec![
@@ -43,7 +43,7 @@ mv "filestore/.$DATABASE" "filestore/$DATABASE""#;
             variable("DATABASE", &names.database),
             variable("TEMPLATE", &template.name),
         ],
-        labels: operation_labels(ctx.operation(), instance.server_id),
+        labels: instance_labels(instance),
         volumes: vec![
             mount(&names.volume, DATA_DIR, false),
             mount(&template.name, "/template", true),
@@ -57,14 +57,11 @@ mv "filestore/.$DATABASE" "filestore/$DATABASE""#;
     Ok(())
 }
 
-/// Takes the volume away.
-pub(crate) async fn remove(ctx: &Ctx, engine: &Engine, instance: &Instance) -> Result<(), Problem> {
-    let names = instance.names();
-    let copier = format!("{}-files", names.container);
-    engine
-        .remove_container(&copier, &operation_labels(ctx.operation(), instance.server_id))
-        .await?;
-    engine
-        .remove_volume(&names.volume, &instance_labels(instance))
-        .await
+/// Takes the volume away, and what an operation that was cut off left using it.
+pub(crate) async fn remove(engine: &Engine, instance: &Instance) -> Result<(), Problem> {
+    let (names, labels) = (instance.names(), instance_labels(instance));
+    for user in [&names.copier, &names.packer] {
+        engine.remove_container(user, &labels).await?;
+    }
+    engine.remove_volume(&names.volume, &labels).await
 }

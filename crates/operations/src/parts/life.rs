@@ -3,7 +3,7 @@
 use ocore_domain::Problem;
 
 use super::{container, health};
-use crate::engine::Ctx;
+use crate::engine::{Before, Ctx};
 
 /// Gets the image of the instance's settings.
 pub(crate) async fn get_image(ctx: &Ctx) -> Result<(), Problem> {
@@ -33,6 +33,15 @@ pub(crate) async fn create_container(ctx: &Ctx) -> Result<(), Problem> {
 pub(crate) async fn start(ctx: &Ctx) -> Result<(), Problem> {
     create_container(ctx).await?;
     container::start(&ctx.engine().await?, &ctx.instance().await?).await
+}
+
+/// Takes a stop back: what did not serve before is not started.
+pub(crate) async fn start_again(ctx: &Ctx) -> Result<(), Problem> {
+    if ctx.params::<Before>()?.served() {
+        start(ctx).await
+    } else {
+        Ok(())
+    }
 }
 
 /// Stops the container.

@@ -11,7 +11,7 @@ pub(crate) mod postgres;
 pub(crate) mod psql;
 pub(crate) mod template;
 
-use ocore_domain::{OperationId, ServerId};
+use ocore_domain::ServerId;
 use ocore_fleet::{Labels, label};
 use ocore_store::instances::Instance;
 
@@ -29,14 +29,6 @@ pub(crate) fn instance_labels(instance: &Instance) -> Labels {
 /// What marks a thing as shared by all instances of a server.
 pub(crate) fn server_labels(server: ServerId) -> Labels {
     labels([(label::SERVER, server.to_string())])
-}
-
-/// What marks a container that lives for one step.
-pub(crate) fn operation_labels(operation: OperationId, server: ServerId) -> Labels {
-    labels([
-        (label::OPERATION, operation.to_string()),
-        (label::SERVER, server.to_string()),
-    ])
 }
 
 fn labels<const N: usize>(pairs: [(&str, String); N]) -> Labels {

@@ -26,7 +26,10 @@ pub(crate) async fn reserve(ctx: &Ctx, wanted: (Option<u16>, Option<u16>)) -> Re
         .await?
         .into_iter()
         .collect();
-    let mut free = RANGE.filter(|port| !reserved.contains(port) && !listening.contains(port));
+    let mut free = RANGE.filter(|&port| {
+        let asked_for = [wanted.0, wanted.1].contains(&Some(port));
+        !asked_for && !reserved.contains(&port) && !listening.contains(&port)
+    });
     let mut pick = |wanted: Option<u16>| match wanted {
         Some(port) if reserved.contains(&port) => Err(taken(port, "another instance")),
         Some(port) if listening.contains(&port) => Err(taken(port, "something else on the server")),

@@ -37,7 +37,6 @@ pub(crate) async fn ensure(
         .as_ref()
         .ok_or_else(|| Problem::internal("the server was not looked at yet"))?;
     let labels = server_labels(server.id);
-    engine.ensure_image(IMAGE, &ctx.sink()).await?;
     engine.ensure_network(NETWORK, &labels).await?;
     for volume in [DATA_VOLUME, DUMPS_VOLUME] {
         engine.ensure_volume(volume, &labels).await?;

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use tokio::time::sleep;
 
 use super::{
-    NETWORK, operation_labels, postgres,
+    NETWORK, postgres,
     psql::{self, identifier, literal},
     server_labels,
 };
@@ -45,7 +45,10 @@ pub(crate) async fn prepare(ctx: &Ctx, engine: &Engine, instance: &Instance) -> 
     let mut told = false;
     while !is_ready(engine, &template.name).await? {
         if take_turn(ctx, instance, &template).await? {
-            make(ctx, engine, instance, &template).await?;
+            // It may have become ready between the question and the turn.
+            if !is_ready(engine, &template.name).await? {
+                make(ctx, engine, instance, &template).await?;
+            }
             return give_turn(ctx, instance, &template).await;
         }
         if !told {
@@ -85,7 +88,7 @@ async fn make(ctx: &Ctx, engine: &Engine, instance: &Instance, template: &Templa
         "Initialising the template {}; this is done once for each image",
         template.name
     ));
-    clear(ctx, engine, instance, template).await?;
+    clear(engine, instance, template).await?;
     let password = SecretString::from(random_password());
     ctx.keep(&password);
     let (role, owner) = (
@@ -151,10 +154,10 @@ async fn initialise(
         addons_path: &[],
     });
     let spec = ContainerSpec {
-        name: builder_name(ctx),
+        name: builder_name(template),
         image: settings.image.clone(),
         command: command::initialise(version, &template.name, MODULES),
-        labels: operation_labels(ctx.operation(), instance.server_id),
+        labels: server_labels(instance.server_id),
         network: Some(NETWORK.to_owned()),
         volumes: vec![Mount {
             volume: template.name.clone(),
@@ -184,33 +187,25 @@ async fn initialise(
 
 /// Takes away what this operation left half made, but never a template that is ready.
 pub(crate) async fn abandon(ctx: &Ctx, engine: &Engine, instance: &Instance) -> Result<(), Problem> {
-    let labels = operation_labels(ctx.operation(), instance.server_id);
-    engine.remove_container(&builder_name(ctx), &labels).await?;
     if !engine.image_present(&instance.settings.image).await? {
         return Ok(());
     }
     let template = template(engine, instance).await?;
     // Only what this operation was making is in its power.
-    if is_ready(engine, &template.name).await? || !take_turn(ctx, instance, &template).await? {
+    if !take_turn(ctx, instance, &template).await? {
         return Ok(());
     }
-    clear(ctx, engine, instance, &template).await?;
+    if !is_ready(engine, &template.name).await? {
+        clear(engine, instance, &template).await?;
+    }
     give_turn(ctx, instance, &template).await
 }
 
-async fn clear(ctx: &Ctx, engine: &Engine, instance: &Instance, template: &Template) -> Result<(), Problem> {
-    engine
-        .remove_container(
-            &builder_name(ctx),
-            &operation_labels(ctx.operation(), instance.server_id),
-        )
-        .await?;
-    let name = identifier(&template.name);
-    let drop = format!("drop database if exists {name} with (force);\ndrop role if exists {name};");
-    psql::query(engine, "postgres", &drop).await?;
-    engine
-        .remove_volume(&template.name, &server_labels(instance.server_id))
-        .await
+async fn clear(engine: &Engine, instance: &Instance, template: &Template) -> Result<(), Problem> {
+    let labels = server_labels(instance.server_id);
+    engine.remove_container(&builder_name(template), &labels).await?;
+    psql::drop_database_and_role(engine, &template.name).await?;
+    engine.remove_volume(&template.name, &labels).await
 }
 
 async fn is_ready(engine: &Engine, name: &str) -> Result<bool, Problem> {
@@ -221,8 +216,9 @@ async fn is_ready(engine: &Engine, name: &str) -> Result<bool, Problem> {
     Ok(psql::query(engine, "postgres", &sql).await? == "sh.ocore.template=ready")
 }
 
-fn builder_name(ctx: &Ctx) -> String {
-    format!("ocore-template-{}", ctx.operation())
+/// Whoever has the turn may remove it, whichever operation made it.
+fn builder_name(template: &Template) -> String {
+    format!("ocore-builder.{}", template.name)
 }
 
 /// The configuration, where Odoo's image looks for it. Only the container's own processes can read it there.
@@ -239,9 +235,12 @@ fn random_password() -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Takes the volumes of a server's templates away; their databases go with its PostgreSQL.
+/// Takes the volumes of a server's templates away, and what was left using one; their databases go with its PostgreSQL.
 pub(crate) async fn remove_all(engine: &Engine, server: &Server) -> Result<(), Problem> {
     let labels = server_labels(server.id);
+    for builder in engine.containers(&labels).await? {
+        engine.remove_container(&builder.name, &labels).await?;
+    }
     for volume in engine.volumes(&labels).await? {
         engine.remove_volume(&volume, &labels).await?;
     }

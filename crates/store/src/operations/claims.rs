@@ -9,6 +9,7 @@ use crate::{Result, Store};
 pub struct Claims {
     store: Store,
     connection: Option<PoolConnection<Postgres>>,
+    doubtful: bool,
 }
 
 impl Claims {
@@ -17,6 +18,7 @@ impl Claims {
         Self {
             store,
             connection: None,
+            doubtful: false,
         }
     }
 
@@ -29,8 +31,20 @@ impl Claims {
         Ok(self.connection.insert(connection).begin().await?)
     }
 
-    /// Lets the next claim find itself another connection.
+    /// After a failure: lets the next claim find itself another connection, and remembers that the one which failed may
+    /// have been made all the same.
     pub fn reconnect(&mut self) {
         self.connection = None;
+        self.doubtful = true;
+    }
+
+    /// Whether a claim failed since this was last asked.
+    pub const fn is_doubtful(&self) -> bool {
+        self.doubtful
+    }
+
+    /// What was in doubt is settled.
+    pub const fn settled(&mut self) {
+        self.doubtful = false;
     }
 }

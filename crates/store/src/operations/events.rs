@@ -23,12 +23,12 @@ pub async fn append_events(conn: &mut PgConnection, claim: &Claimed, events: &[E
                select o.id, e.* from operations o,
                    unnest($3::bigint[], $4::timestamptz[], $5::text[], $6::text[], $7::text[])
                        as e (seq, at, level, step, line)
-               where o.id = $1 and o.attempt = $2 and o.worker_id is not null
+               where o.id = $1 and o.claim_token = $2 and o.worker_id is not null
                returning 1
            )
            select exists (select from added) as "valid!", pg_notify($8, $1::text)"#,
         claim.id as OperationId,
-        claim.attempt,
+        claim.token,
         &seqs,
         &times,
         &levels,

@@ -17,8 +17,8 @@ use uuid::Uuid;
 pub use claims::Claims;
 pub use events::{append_events, events_after, last_seq};
 pub use queue::{
-    Claimed, Finish, claim, claim_unstarted, finish, finish_many, heartbeat, queue_age, register_worker,
-    release, rescue, unregister_worker, workers_on_host,
+    Claimed, Finish, claim, claim_unstarted, finish, finish_many, free_unheard, heartbeat, queue_age,
+    register_worker, release, rescue, unregister_worker, workers_on_host,
 };
 pub use read::{
     Filter, cancel, cancel_requested, find, get, list, newest_for_subject, open_for_subject, steps_of,

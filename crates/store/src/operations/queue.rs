@@ -29,8 +29,11 @@ pub struct Claimed {
     /// Running, or undoing when an earlier worker had turned round already.
     pub state: OperationState,
     pub error: Option<Json<Problem>>,
-    /// Which claim this is; every write names it.
+    /// How often it was claimed.
     pub attempt: i32,
+    /// Which claim this is; every write names it. Not the count: that of a claim which PostgreSQL forgot in a crash is
+    /// given out again.
+    pub token: Uuid,
 }
 
 /// Claims up to `room` operations of the kinds given, at most `group_limit` with the same group key at once.
@@ -43,14 +46,23 @@ pub async fn claim(
 ) -> Result<Vec<Claimed>> {
     // To plan the claim takes as long as to execute it, and its plan is always the same. Nor does it wait for the disk:
     // before a worker acts on it, it writes that its first step runs, and that write waits for both. Should PostgreSQL
-    // crash before, the claim was never made, and every write in its name misses.
-    sqlx::query!(
-        "select pg_advisory_xact_lock($1), set_config('plan_cache_mode', 'force_generic_plan', true) as plans,
-             set_config('synchronous_commit', 'off', true) as commits",
-        CLAIM_LOCK
+    // crash before, the claim was never made, and every write in its name misses. A process that vanishes in here must
+    // not hold the lock for as long as its connection takes to be missed.
+    let known = sqlx::query_scalar!(
+        r#"select exists (select from (select from workers where id = $2 for key share) as worker) as "known!"
+           from (select pg_advisory_xact_lock($1), set_config('plan_cache_mode', 'force_generic_plan', true),
+                     set_config('synchronous_commit', 'off', true),
+                     set_config('idle_in_transaction_session_timeout', '10s', true)
+                 offset 0) as begun"#,
+        CLAIM_LOCK,
+        worker as WorkerId,
     )
     .fetch_one(&mut *tx)
     .await?;
+    if !known {
+        // Given up for lost, and not aware of it yet: what it claimed would be freed under its hands.
+        return Ok(Vec::new());
+    }
     let claimed = sqlx::query_as!(
         Claimed,
         r#"with candidate as materialized (
@@ -94,7 +106,7 @@ pub async fn claim(
            ), taken as (
                update operations o
                set state = case when o.state = 'queued' then 'running' else o.state end,
-                   attempt = o.attempt + 1, worker_id = $1, started_at = coalesce(o.started_at, now())
+                   attempt = o.attempt + 1, worker_id = $1, claim_token = $5, started_at = coalesce(o.started_at, now())
                where o.id = any(array(select id from free))
                returning *
            ), lease as (
@@ -105,12 +117,13 @@ pub async fn claim(
            )
            select id as "id!: _", organization_id as "organization_id!: _", kind as "kind!", subject_id,
                server_id as "server_id: _", params as "params!", state as "state!: _", error as "error: _",
-               attempt as "attempt!"
+               attempt as "attempt!", claim_token as "token!"
            from taken"#,
         worker as WorkerId,
         kinds,
         room,
         group_limit,
+        Uuid::new_v4(),
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -122,12 +135,14 @@ pub async fn claim(
 pub async fn claim_unstarted(conn: &mut PgConnection, id: OperationId) -> Result<Option<Claimed>> {
     let claimed = sqlx::query_as!(
         Claimed,
-        r#"update operations set attempt = 1, worker_id = $2
+        r#"update operations set attempt = 1, worker_id = $2, claim_token = $3
            where id = $1 and state = 'queued' and worker_id is null and attempt = 0
            returning id as "id: _", organization_id as "organization_id: _", kind, subject_id,
-               server_id as "server_id: _", params, state as "state: _", error as "error: _", attempt"#,
+               server_id as "server_id: _", params, state as "state: _", error as "error: _", attempt,
+               claim_token as "token!""#,
         id as OperationId,
         WorkerId::new() as WorkerId,
+        Uuid::new_v4(),
     )
     .fetch_optional(conn)
     .await?;
@@ -140,28 +155,39 @@ pub struct Finish {
     /// Which one.
     pub id: OperationId,
     /// The claim that ends it.
-    pub attempt: i32,
+    pub token: Uuid,
     /// The final state.
     pub state: OperationState,
+}
+
+impl Finish {
+    /// The end of what was claimed.
+    pub const fn of(claim: &Claimed, state: OperationState) -> Self {
+        Self {
+            id: claim.id,
+            token: claim.token,
+            state,
+        }
+    }
 }
 
 /// Ends operations and gives their leases back; answers those whose claim was still valid.
 pub async fn finish_many(conn: &mut PgConnection, ends: &[Finish]) -> Result<Vec<OperationId>> {
     let ids: Vec<Uuid> = ends.iter().map(|f| f.id.uuid()).collect();
-    let attempts: Vec<i32> = ends.iter().map(|f| f.attempt).collect();
+    let tokens: Vec<Uuid> = ends.iter().map(|f| f.token).collect();
     let states: Vec<String> = ends.iter().map(|f| f.state.as_str().to_owned()).collect();
     let finished = sqlx::query_scalar!(
         r#"with finished as (
                update operations o set state = e.state, finished_at = now(), worker_id = null
-               from unnest($1::uuid[], $2::int[], $3::text[]) as e (id, attempt, state)
-               where o.id = e.id and o.attempt = e.attempt and o.worker_id is not null
+               from unnest($1::uuid[], $2::uuid[], $3::text[]) as e (id, token, state)
+               where o.id = e.id and o.claim_token = e.token and o.worker_id is not null
                returning o.id
            ), freed as (
                delete from operation_leases l where l.operation_id = any(array(select id from finished))
            )
            select id as "id!: OperationId" from finished"#,
         &ids,
-        &attempts,
+        &tokens,
         &states,
     )
     .fetch_all(conn)
@@ -193,14 +219,31 @@ pub async fn finish(conn: &mut PgConnection, end: &Finish, error: Option<&Proble
 pub async fn release(conn: &mut PgConnection, claim: &Claimed, pause: Duration) -> Result<()> {
     let pause = PgInterval::try_from(pause).map_err(|error| Error::Row(error.to_string()))?;
     sqlx::query!(
-        "update operations set worker_id = null, run_at = now() + $3::interval where id = $1 and attempt = $2",
+        "update operations set worker_id = null, run_at = now() + $3::interval where id = $1 and claim_token = $2",
         claim.id as OperationId,
-        claim.attempt,
+        claim.token,
         pause,
     )
     .execute(&mut *conn)
     .await?;
     notifications::queue_changed(conn).await
+}
+
+/// Frees what this worker holds by a claim whose answer it never got. `kept` is what it knows that it holds.
+pub async fn free_unheard(conn: &mut PgConnection, worker: WorkerId, kept: &[Uuid]) -> Result<()> {
+    // After the claim that may still be at its commit.
+    sqlx::query!("select pg_advisory_xact_lock($1)", CLAIM_LOCK)
+        .fetch_one(&mut *conn)
+        .await?;
+    sqlx::query!(
+        "update operations set worker_id = null
+         where finished_at is null and worker_id = $1 and id <> all($2)",
+        worker as WorkerId,
+        kept,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Makes a worker known.

@@ -1,4 +1,4 @@
-//! Steps as they go on. Every write names the attempt: a resurrected worker's write misses.
+//! Steps as they go on. Every write names its claim: a resurrected worker's write misses.
 
 use ocore_domain::{OperationId, Problem, operation::StepState};
 use sqlx::{PgConnection, types::Json};
@@ -21,13 +21,13 @@ pub async fn set_step(
                    started_at = case when $4 = 'running' then coalesce(s.started_at, now()) else s.started_at end,
                    finished_at = case when $4 in ('done', 'failed', 'undone', 'undo_failed') then now() else null end
                from operations o
-               where s.operation_id = $1 and s.position = $3 and o.id = s.operation_id and o.attempt = $2
+               where s.operation_id = $1 and s.position = $3 and o.id = s.operation_id and o.claim_token = $2
                    and o.worker_id is not null
                returning 1
            )
            select exists (select from changed) as "valid!", pg_notify($6, $1::text)"#,
         claim.id as OperationId,
-        claim.attempt,
+        claim.token,
         position,
         state as StepState,
         error.map(Json) as Option<Json<&Problem>>,
@@ -43,12 +43,12 @@ pub async fn start_undo(conn: &mut PgConnection, claim: &Claimed, reason: &Probl
     let turned = sqlx::query!(
         r#"with changed as (
                update operations set state = 'undoing', error = coalesce(error, $3)
-               where id = $1 and attempt = $2 and worker_id is not null
+               where id = $1 and claim_token = $2 and worker_id is not null
                returning 1
            )
            select exists (select from changed) as "valid!", pg_notify($4, $1::text)"#,
         claim.id as OperationId,
-        claim.attempt,
+        claim.token,
         Json(reason) as Json<&Problem>,
         notifications::OPERATION,
     )
