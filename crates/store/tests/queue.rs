@@ -1,6 +1,8 @@
 //! The queue's promises: one at a time for each serial key, a strict bound for each group, each operation to one
 //! worker, and nothing lost with a worker.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use ocore_domain::{

@@ -22,8 +22,9 @@ fn a_cut_a_reboot_and_a_restarted_database() {
             .contains("ocore-builder.")
             .then_some(())
     });
+    // For longer than it takes to find out that the connection is dead.
     ocore_testbed::cut(ONE.0).unwrap();
-    sleep(Duration::from_secs(20));
+    sleep(Duration::from_secs(75));
     ocore_testbed::heal(ONE.0).unwrap();
     let ended = plane.await_operation(&id, Duration::from_secs(400));
     assert_eq!(ended["state"], "done", "{ended}");

@@ -119,6 +119,8 @@ fn instances_live_on_two_servers_and_no_secret_leaks() {
     logs(&plane);
     assert!(ONE.ssh_connections() <= 1, "one connection to a server at most");
 
+    no_secret_is_seen(&plane, made_up.clone());
+
     // Its name has to be given, a dump is kept, and nothing else.
     plane.refused(
         &["instance", "delete", "acme", "--confirm", "wrong"],
@@ -282,6 +284,8 @@ fn no_secret_is_seen(plane: &Plane, mut secrets: Vec<String>) {
     for path in [
         "/api/servers",
         "/api/instances",
+        "/api/instances/acme",
+        "/api/servers/one",
         "/api/operations?limit=200",
         "/api/activity",
         "/api/final-dumps",

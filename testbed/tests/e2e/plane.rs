@@ -115,11 +115,17 @@ impl Plane {
         asked.is_ok_and(|status| status.success())
     }
 
+    /// Whether the process runs.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        let serve = self.serve.as_mut();
+        serve.is_some_and(|serve| serve.try_wait().unwrap().is_none())
+    }
+
     /// Waits until the process has killed itself, as a fault asked for.
     pub(crate) fn wait_for_death(&mut self, limit: Duration) {
-        let mut serve = self.serve.take().unwrap();
         let began = Instant::now();
-        while serve.try_wait().unwrap().is_none() {
+        // Kept until it is dead: should this fail, the process has to be stopped all the same.
+        while self.serve.as_mut().unwrap().try_wait().unwrap().is_none() {
             assert!(
                 began.elapsed() < limit,
                 "still alive after {limit:?}: {}",
@@ -127,6 +133,7 @@ impl Plane {
             );
             sleep(Duration::from_millis(50));
         }
+        self.serve = None;
     }
 
     /// Ends it in good order.

@@ -65,9 +65,13 @@ impl Server {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    /// Takes away whatever an earlier test left, so that each begins on a clean server.
+    /// Mends and takes away whatever an earlier test left, so that each begins on a clean server.
     pub(crate) fn clean(self) {
-        self.sh("docker info >/dev/null
+        ocore_testbed::start(self.0).unwrap();
+        ocore_testbed::heal(self.0).unwrap();
+        ocore_testbed::wait_ready(self.0).unwrap();
+        ocore_testbed::unbare(self.0).unwrap();
+        self.sh("rm -f /var/lib/docker/full.test; docker info >/dev/null
                  docker ps -aq | xargs -r docker rm -fv >/dev/null
                  docker volume ls -q | xargs -r docker volume rm >/dev/null
                  docker network ls -q --filter name=ocore | xargs -r docker network rm >/dev/null; true");
@@ -102,12 +106,18 @@ impl Server {
         )
     }
 
-    /// Templates that are not ready: half of one left over.
+    /// Databases, roles and volumes of templates that are not ready: half of one left over.
     pub(crate) fn half_templates(self) -> BTreeSet<String> {
-        self.lines(
+        let ready = self.lines(
+            "docker exec ocore-postgres psql -U postgres -XqAt -c \"select datname from pg_database where \
+             shobj_description(oid, 'pg_database') = 'sh.ocore.template=ready'\"",
+        );
+        let there = self.lines(
             "docker exec ocore-postgres psql -U postgres -XqAt -c \"select datname from pg_database where datname ~ \
-             '^ocore_template' and shobj_description(oid, 'pg_database') is distinct from 'sh.ocore.template=ready'\"",
-        )
+             '^ocore_template' union select rolname from pg_roles where rolname ~ '^ocore_template'\"
+             docker volume ls -q | grep '^ocore_template' || true",
+        );
+        there.difference(&ready).cloned().collect()
     }
 
     /// The loopback ports something listens on in oCore's range.
@@ -192,6 +202,11 @@ pub(crate) fn assert_world_is_as_the_rows(plane: &Plane, server: Server, server_
         plane.sql("select count(*) from operation_leases"),
         "0",
         "leases of operations"
+    );
+    assert_eq!(
+        plane.sql("select count(*) from leases where name like 'template:%'"),
+        "0",
+        "turns at templates"
     );
 }
 

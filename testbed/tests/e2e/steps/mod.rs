@@ -96,12 +96,13 @@ fn of_a_lost_process_are_done_by_another() {
     let mut plane = Plane::start();
     add_server(&plane, ONE, "one");
     plane.ok(&small("first"));
-    plane.ask_for("kill:instance_create:start:after");
+    plane.ask_for("kill:instance_create:wait_healthy:after");
     let id = plane.begin(&small("second"));
     plane.await_that(Duration::from_secs(60), "the first process to take it up", || {
         (plane.get(&format!("/api/operations/{id}"))["attempt"] == 1).then_some(())
     });
     let mut second = plane.beside();
+    assert!(plane.is_alive(), "it dies while the other is there");
     plane.wait_for_death(Duration::from_secs(60));
     let died = Instant::now();
     second.await_that(Duration::from_secs(40), "the operation to be taken over", || {
