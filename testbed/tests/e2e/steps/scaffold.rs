@@ -88,9 +88,18 @@ fn failed(plane: &Plane, case: &Case, step: &str, i: usize) {
 /// over, which it does within 30 seconds. Answers the operation.
 pub(super) fn die(plane: &mut Plane, faults: &str, verb: &[String]) -> String {
     plane.ask_for(faults);
-    let id = plane.begin(verb);
+    let before = newest(plane);
+    let begun = plane.cli(&[verb, &["--no-wait".to_owned()]].concat());
+    // It can die before it has answered; that the operation was begun is in the rows all the same.
+    assert!(
+        begun.code == 0 || begun.text.contains("cli.unreachable"),
+        "{}",
+        begun.text
+    );
     plane.wait_for_death(Duration::from_secs(180));
     let died = Instant::now();
+    let id = newest(plane);
+    assert_ne!(id, before, "an operation was begun");
     plane.ask_for("");
     plane.up();
     plane.await_that(Duration::from_secs(60), "the operation to be taken over", || {
@@ -100,6 +109,11 @@ pub(super) fn die(plane: &mut Plane, faults: &str, verb: &[String]) -> String {
     let taken = died.elapsed();
     assert!(taken < Duration::from_secs(30), "taken over after {taken:?}");
     id
+}
+
+/// The operation that was begun last. Their ids are in the order of time.
+fn newest(plane: &Plane) -> String {
+    plane.sql("select id from operations order by id desc limit 1")
 }
 
 fn text(value: &Value) -> String {
