@@ -43,7 +43,10 @@ async fn one_is_cancelled_and_retried(pool: PgPool) {
         client.get("/api/instances/acme").await.ok(200)["status"],
         "creating"
     );
-    let page = client.get("/api/operations?state=cancelled").await.ok(200);
+    let page = client
+        .get("/api/operations?state=cancelled&kind=instance_create")
+        .await
+        .ok(200);
     assert_eq!(page["data"].as_array().unwrap().len(), 1);
 }
 

@@ -168,6 +168,10 @@ impl Client {
     /// The same, of a server that is added so.
     pub(crate) async fn active(&self, body: Value) -> ServerId {
         let added = self.post("/api/servers", body).await.ok(202);
+        // Its validation ends here, whatever came of it: while it waits, nothing else is done with the server.
+        let validation = added["operation"]["id"].as_str().unwrap();
+        let path = format!("/api/operations/{validation}/cancel");
+        self.post(&path, json!({})).await.ok(202);
         let id: ServerId = serde_json::from_value(added["server"]["id"].clone()).unwrap();
         let mut conn = self.api.store.connection().await.unwrap();
         servers::set_facts(&mut conn, id, &facts()).await.unwrap();
