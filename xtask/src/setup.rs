@@ -18,7 +18,7 @@ const DEMO: [Need; 1] = [Need {
 }];
 
 /// What `cargo xtask test` needs beyond that.
-const TESTS: [Need; 4] = [
+const TESTS: [Need; 5] = [
     Need {
         what: "PostgreSQL's client",
         package: "postgresql-client",
@@ -33,6 +33,11 @@ const TESTS: [Need; 4] = [
         what: "SSH's client",
         package: "openssh-client",
         present: || installed("ssh"),
+    },
+    Need {
+        what: "a program that runs in an empty container",
+        package: "busybox-static",
+        present: || Path::new("/bin/busybox").exists(),
     },
     Need {
         what: "curl",
