@@ -1,8 +1,10 @@
 //! Takes a server out of oCore: its PostgreSQL and network go, the machine stays.
 
-use ocore_domain::{Code, OperationId, Problem, server::ServerStatus};
+use ocore_domain::{Code, OperationId, Problem, instance::Transition, server::ServerStatus};
 use ocore_store::{
-    PgConnection, instances, operations,
+    PgConnection, activity,
+    instances::{self, Instance},
+    operations, ports,
     servers::{self, Server},
 };
 use serde::{Deserialize, Serialize};
@@ -16,8 +18,16 @@ use crate::{
 /// What a person chose.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Params {
-    /// Forget the server though it cannot be reached: what oCore made there is left there.
+    /// Forget the server though it cannot be reached, with the instances it bears: what oCore made there is left there.
     pub force: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    force: bool,
+    /// Instances were forgotten with it: should it come back, what is theirs is not oCore's to remove.
+    #[serde(default)]
+    forgot: bool,
 }
 
 pub(crate) static DEFINITION: Definition = Definition {
@@ -35,7 +45,7 @@ pub(crate) static DEFINITION: Definition = Definition {
     secrets: None,
 };
 
-/// Enqueues the removal of a server that bears no instance.
+/// Enqueues the removal of a server that bears no instance, or, by force, of one that is lost with them.
 pub async fn request(
     tx: &mut PgConnection,
     server: &Server,
@@ -43,30 +53,60 @@ pub async fn request(
 ) -> Result<OperationId, Problem> {
     command::lock_unless_busy(tx, server).await?;
     let instances = instances::on_server(tx, server.id).await?;
-    if !instances.is_empty() {
-        let names: Vec<&str> = instances
-            .iter()
-            .take(5)
-            .map(|instance| instance.name.as_str())
-            .collect();
-        return Err(Problem::new(
-            Code::InUse,
-            format!(
-                "{} bears {} instances: {}",
-                server.name,
-                instances.len(),
-                names.join(", ")
-            ),
-            "Delete them first.",
-        ));
+    let lost = matches!(server.status, ServerStatus::Unreachable | ServerStatus::Failed);
+    let forgets = params.force && lost;
+    if !instances.is_empty() && !forgets {
+        return Err(in_use(server, &instances, lost));
+    }
+    for instance in &instances {
+        let why = format!("its server {} was given up", server.name);
+        instances::transition(tx, instance.id, Transition::Forget, Some(&why)).await?;
+        ports::release(tx, instance.id).await?;
+        instances::set_ports(tx, instance.id, None).await?;
+        let (subject, said) = (
+            ("instance", instance.id.uuid()),
+            format!("{} is forgotten: {why}", instance.name),
+        );
+        activity::record(tx, instance.organization_id, subject, "instance.removed", &said).await?;
     }
     servers::set_status(tx, server.id, ServerStatus::Removing, None).await?;
-    let params = serde_json::to_value(params).map_err(Problem::internal)?;
-    Ok(operations::enqueue(tx, &command::on_server(&DEFINITION, server, params)).await?)
+    let kept = Kept {
+        force: params.force,
+        forgot: !instances.is_empty(),
+    };
+    let kept = serde_json::to_value(kept).map_err(Problem::internal)?;
+    Ok(operations::enqueue(tx, &command::on_server(&DEFINITION, server, kept)).await?)
+}
+
+fn in_use(server: &Server, instances: &[Instance], lost: bool) -> Problem {
+    let names: Vec<&str> = instances
+        .iter()
+        .take(5)
+        .map(|instance| instance.name.as_str())
+        .collect();
+    Problem::new(
+        Code::InUse,
+        format!(
+            "{} bears {} instances: {}",
+            server.name,
+            instances.len(),
+            names.join(", ")
+        ),
+        if lost {
+            "Delete them first. If the server is lost for good, `--force` forgets it with them."
+        } else {
+            "Delete them first."
+        },
+    )
 }
 
 async fn remove_postgres(ctx: &Ctx) -> Result<(), Problem> {
     let server = ctx.server().await?;
+    let kept: Kept = ctx.params()?;
+    if kept.forgot {
+        ctx.warn("Its instances were forgotten with it, so what oCore made there is left there");
+        return Ok(());
+    }
     let never_reached = server.last_seen_at.is_none();
     let engine = match ctx.engine().await {
         Ok(engine) => engine,
@@ -77,7 +117,7 @@ async fn remove_postgres(ctx: &Ctx) -> Result<(), Problem> {
             ));
             return Ok(());
         }
-        Err(problem) if ctx.params::<Params>()?.force => {
+        Err(problem) if kept.force => {
             ctx.warn(format!("What oCore made there is left there: {problem}"));
             return Ok(());
         }

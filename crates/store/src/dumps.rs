@@ -126,13 +126,3 @@ pub async fn mark_removed(conn: &mut PgConnection, id: Uuid) -> Result<()> {
         .await?;
     Ok(())
 }
-
-/// How many dumps a server keeps.
-pub async fn count_on_server(conn: &mut PgConnection, server: ServerId) -> Result<i64> {
-    Ok(sqlx::query_scalar!(
-        r#"select count(*) as "count!" from final_dumps where server_id = $1 and removed_at is null"#,
-        server as ServerId
-    )
-    .fetch_one(conn)
-    .await?)
-}

@@ -1,4 +1,4 @@
-//! `DELETE /api/servers/{id}`: takes a server out that bears no instance.
+//! `DELETE /api/servers/{id}`: takes a server out that bears no instance, or that is lost.
 
 use axum::extract::{Path, State};
 use ocore_operations::server_remove;
@@ -15,7 +15,7 @@ pub(super) struct Wanted {
     /// The server's name, to show that it is meant.
     #[param(required)]
     confirm: Option<String>,
-    /// Forget a server that cannot be reached: what oCore made there is left there.
+    /// Forget a server that cannot be reached, with the instances it bears: what oCore made there is left there.
     #[serde(default)]
     force: bool,
 }

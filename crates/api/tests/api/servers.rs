@@ -1,5 +1,6 @@
 //! Servers.
 
+use ocore_domain::server::ServerStatus;
 use ocore_store::servers as rows;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -217,4 +218,36 @@ async fn a_server_that_bears_instances_stays(pool: PgPool) {
         .await
         .problem(409, "resource.in_use");
     assert!(problem["detail"].as_str().unwrap().contains("acme"));
+}
+
+#[sqlx::test(migrations = "../store/migrations")]
+async fn a_server_that_is_lost_is_forgotten_with_its_instances(pool: PgPool) {
+    let client = Client::new(pool.clone()).await;
+    let server = client.active_server("one").await;
+    client
+        .post("/api/instances", json!({"name": "acme", "serverId": "one"}))
+        .await
+        .ok(202);
+    let forget = "/api/servers/one?confirm=one&force=true";
+    client.delete(forget).await.problem(409, "resource.in_use");
+    let mut conn = client.api.store.connection().await.unwrap();
+    rows::set_status(&mut conn, server, ServerStatus::Unreachable, None)
+        .await
+        .unwrap();
+    // An operation is at work on it.
+    client.delete(forget).await.problem(409, "operation.in_progress");
+    sqlx::query("update instances set status = 'running'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let lost = client.delete("/api/servers/one?confirm=one").await;
+    let lost = lost.problem(409, "resource.in_use");
+    assert!(lost["mend"].as_str().unwrap().contains("--force"), "{lost}");
+    client.delete(forget).await.ok(202);
+    client
+        .get("/api/instances/acme")
+        .await
+        .problem(404, "resource.not_found");
+    let activity = client.get("/api/activity").await.ok(200);
+    assert!(activity.to_string().contains("was given up"), "{activity}");
 }

@@ -51,6 +51,8 @@ pub enum Transition {
     Gone,
     /// The operation ended without knowing where the instance stands.
     Lost,
+    /// Its server is lost for good, and it with it.
+    Forget,
 }
 
 impl Transition {
@@ -90,7 +92,8 @@ impl InstanceStatus {
             (Self::Running | Self::Stopped | Self::Failed, T::Remove) => Self::Removing,
             (s, T::Up) if s.is_changing() => Self::Running,
             (s, T::Down) if s.is_changing() && s != Self::Creating => Self::Stopped,
-            (Self::Creating | Self::Removing, T::Gone) => Self::Removed,
+            (Self::Creating | Self::Removing, T::Gone)
+            | (Self::Running | Self::Stopped | Self::Failed, T::Forget) => Self::Removed,
             (s, T::Lost) if s.is_changing() => Self::Failed,
             _ => return Err(self.refuse(transition)),
         };
@@ -104,7 +107,7 @@ impl InstanceStatus {
             Transition::Stop => "stopped",
             Transition::Restart => "restarted",
             Transition::Update => "changed",
-            Transition::Remove => "deleted",
+            Transition::Remove | Transition::Forget => "deleted",
             Transition::Up | Transition::Down | Transition::Gone | Transition::Lost => "finished",
         };
         if self.is_changing() {
@@ -140,18 +143,19 @@ mod tests {
             T::Down,
             T::Gone,
             T::Lost,
+            T::Forget,
         ];
         let table = "
-            creating   -        -        -        -          -        -        running -       removed failed
-            running    -        -        stopping restarting updating removing -       -       -       -
-            starting   -        -        -        -          -        -        running stopped -       failed
-            stopping   -        -        -        -          -        -        running stopped -       failed
-            stopped    -        starting -        -          updating removing -       -       -       -
-            restarting -        -        -        -          -        -        running stopped -       failed
-            updating   -        -        -        -          -        -        running stopped -       failed
-            failed     creating starting stopping restarting updating removing -       -       -       -
-            removing   -        -        -        -          -        -        running stopped removed failed
-            removed    creating -        -        -          -        -        -       -       -       -
+            creating   -        -        -        -          -        -        running -       removed failed -
+            running    -        -        stopping restarting updating removing -       -       -       -      removed
+            starting   -        -        -        -          -        -        running stopped -       failed -
+            stopping   -        -        -        -          -        -        running stopped -       failed -
+            stopped    -        starting -        -          updating removing -       -       -       -      removed
+            restarting -        -        -        -          -        -        running stopped -       failed -
+            updating   -        -        -        -          -        -        running stopped -       failed -
+            failed     creating starting stopping restarting updating removing -       -       -       -      removed
+            removing   -        -        -        -          -        -        running stopped removed failed -
+            removed    creating -        -        -          -        -        -       -       -       -      -
         ";
         let rows: Vec<Vec<&str>> = table
             .lines()

@@ -80,12 +80,6 @@ impl Engine {
     async fn long(&self) -> Result<OwnedSemaphorePermit, Problem> {
         self.long.clone().acquire_owned().await.map_err(Problem::internal)
     }
-
-    /// The client itself.
-    pub const fn raw(&self) -> &Docker {
-        &self.docker
-    }
-
     /// The Engine's version, for example `28.2.2`.
     pub async fn version(&self) -> Result<String, Problem> {
         let version = self

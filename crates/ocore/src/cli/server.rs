@@ -241,7 +241,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
                 "Server `{name}` will be removed, and with it the PostgreSQL that oCore runs there with all its data, \
                  all templates and ALL FINAL DUMPS of deleted instances that are kept on it (`ocore dump list`).{}",
                 if force {
-                    " If it cannot be reached they stay there, and oCore forgets them."
+                    " If it cannot be reached they stay there, and oCore forgets them, WITH ALL INSTANCES on it."
                 } else {
                     ""
                 }
