@@ -94,7 +94,13 @@ fn a_cut_that_lasts_is_rolled_back_when_the_server_is_there_again() {
 
 fn healthy(plane: &Plane) {
     plane.await_that(Duration::from_secs(120), "the instance to be healthy", || {
-        (plane.ok(&["instance", "show", "acme"])["health"] == "healthy").then_some(())
+        let shown = plane.ok(&["instance", "show", "acme"]);
+        // Read when this fails.
+        eprintln!(
+            "{} {} at {}",
+            shown["health"], shown["healthDetail"], shown["observedAt"]
+        );
+        (shown["health"] == "healthy").then_some(())
     });
 }
 

@@ -74,7 +74,9 @@ impl Server {
         self.sh("rm -f /var/lib/docker/full.test; docker info >/dev/null
                  docker ps -aq | xargs -r docker rm -fv >/dev/null
                  docker volume ls -q | xargs -r docker volume rm >/dev/null
-                 docker network ls -q --filter name=ocore | xargs -r docker network rm >/dev/null; true");
+                 docker network ls -q --filter name=ocore | xargs -r docker network rm >/dev/null
+                 # One whose container was removed while Docker booted keeps its port for ever.
+                 if pgrep docker-proxy >/dev/null; then systemctl restart docker; fi");
     }
 
     fn lines(self, script: &str) -> BTreeSet<String> {
