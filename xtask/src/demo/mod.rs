@@ -111,6 +111,11 @@ fn odoo_instance(plane: &Plane) -> Result<Value> {
     match earlier.as_ref().and_then(|instance| instance["status"].as_str()) {
         Some("running") => {}
         Some("stopped") => drop(plane.cli(&["instance", "start", INSTANCE])?),
+        Some("creating" | "starting" | "stopping" | "restarting" | "updating" | "removing") => {
+            // Interrupted the last time, and gone on with by itself. However it ends, what is there then counts.
+            let _ = plane.cli(&["operation", "follow", INSTANCE]);
+            return odoo_instance(plane);
+        }
         other => {
             if other.is_some() {
                 plane.cli(&["instance", "delete", INSTANCE, "--yes", INSTANCE, "--no-dump"])?;
@@ -124,6 +129,11 @@ fn odoo_instance(plane: &Plane) -> Result<Value> {
                 SERVER,
                 "--admin-password-file",
                 &password,
+                // As small as Odoo goes: this may be the smallest machine there is.
+                "--workers",
+                "0",
+                "--memory",
+                "1GiB",
             ])?;
         }
     }
