@@ -89,6 +89,14 @@ impl Hands {
     }
 }
 
+/// How the user of a server becomes root, as far as its row tells.
+pub(crate) fn privilege(server: &Server) -> Privilege {
+    server
+        .facts
+        .as_ref()
+        .map_or(Privilege::Root, |facts| facts.privilege)
+}
+
 /// What it takes to connect to a server, from its row.
 pub(crate) fn access(server: &Server, credentials: Credentials) -> Result<Access, Problem> {
     let lost = |what: &str| {
@@ -116,10 +124,7 @@ pub(crate) fn access(server: &Server, credentials: Credentials) -> Result<Access
         user: server.ssh_user.clone(),
         credential,
         host_key,
-        privilege: server
-            .facts
-            .as_ref()
-            .map_or(Privilege::Root, |facts| facts.privilege),
+        privilege: privilege(server),
         docker_socket: server.docker_socket.clone(),
         max_sessions: usize::try_from(server.max_ssh_sessions).unwrap_or(8).max(1),
     })

@@ -165,11 +165,7 @@ async fn inspect(ctx: &Ctx) -> Result<(), Problem> {
     ));
     servers::set_facts(&mut *ctx.store().connection().await?, server.id, &facts).await?;
     // A process that took this over has connected as the row told it to, before this was known.
-    if server
-        .facts
-        .as_ref()
-        .is_none_or(|before| before.privilege != facts.privilege)
-    {
+    if hands::privilege(&server) != facts.privilege {
         ctx.hands().hosts().forget(server.id).await;
     }
     Ok(())

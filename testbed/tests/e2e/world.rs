@@ -1,6 +1,6 @@
 //! The truth on a server, looked at from outside: not by oCore, but by `docker` and `psql` there.
 
-use std::{collections::BTreeSet, fs, process::Command};
+use std::{collections::BTreeSet, fs, net::Ipv4Addr, process::Command};
 
 use serde_json::Value;
 
@@ -127,11 +127,17 @@ impl Server {
         self.lines("ss -Hltn | awk '{print $4}' | sed 's/.*://' | awk '$1 >= 20000 && $1 < 30000' | sort -u")
     }
 
-    /// How many SSH connections are open to the server.
+    /// How many SSH connections are open to the server, as this machine's kernel has them: the server's own would count
+    /// those that a cut has killed on this side only.
     pub(crate) fn ssh_connections(self) -> usize {
-        self.sh("ss -Htn state established '( sport = :22 )' | wc -l")
-            .parse()
-            .unwrap_or(99)
+        let address: Ipv4Addr = self.address().parse().unwrap();
+        let remote = format!("{:08X}:0016", u32::from_le_bytes(address.octets()));
+        let table = fs::read_to_string("/proc/net/tcp").unwrap();
+        let established = |line: &&str| {
+            let mut fields = line.split_whitespace().skip(2);
+            fields.next() == Some(remote.as_str()) && fields.next() == Some("01")
+        };
+        table.lines().filter(established).count()
     }
 }
 

@@ -20,14 +20,18 @@ impl Engine {
         lines: Option<LineSink>,
     ) -> Result<Finished, Problem> {
         self.remove_container(&spec.name, &spec.labels).await?;
-        let running = Running {
+        let mut running = Running {
             engine: self.clone(),
-            name: spec.name.clone(),
+            container: spec.name.clone(),
             owner: spec.labels.clone(),
             ended: false,
         };
         let work = async {
             self.create_container(spec).await?;
+            if let Some(made) = self.container(&spec.name).await? {
+                // From now on this very one: another attempt may make its own of the same name.
+                running.container = made.id;
+            }
             self.start(&spec.name).await?;
             let (stdout, stderr) = self.listen(&spec.name, lines).await?;
             let status = self.wait(&spec.name).await?;
@@ -81,14 +85,15 @@ impl Engine {
 /// A container that goes with the call that made it.
 struct Running {
     engine: Engine,
-    name: String,
+    /// Its name, or its id as soon as that is known.
+    container: String,
     owner: Labels,
     ended: bool,
 }
 
 impl Running {
     async fn remove(mut self) -> Result<(), Problem> {
-        self.engine.remove_container(&self.name, &self.owner).await?;
+        self.engine.remove_container(&self.container, &self.owner).await?;
         self.ended = true;
         Ok(())
     }
@@ -99,17 +104,17 @@ impl Drop for Running {
         if self.ended {
             return;
         }
-        let (engine, name, owner) = (
+        let (engine, container, owner) = (
             self.engine.clone(),
-            std::mem::take(&mut self.name),
+            std::mem::take(&mut self.container),
             std::mem::take(&mut self.owner),
         );
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
         runtime.spawn(async move {
-            if let Err(problem) = engine.remove_container(&name, &owner).await {
-                tracing::warn!(container = name, %problem, "a container may still run there");
+            if let Err(problem) = engine.remove_container(&container, &owner).await {
+                tracing::warn!(container, %problem, "a container may still run there");
             }
         });
     }
