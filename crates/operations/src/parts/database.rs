@@ -55,8 +55,13 @@ pub(crate) async fn create(
         literal(secrets.database_password.expose_secret()),
         identifier(&template.name),
     );
-    psql::run(engine, "postgres", &role.into()).await?;
-    psql::run(engine, &name, &own(instance, secrets, template).await?).await?;
+    // Hashing the administrator's password takes as long as copying the template: both at once.
+    let role = role.into();
+    let (_, own) = tokio::try_join!(
+        psql::run(engine, "postgres", &role),
+        own(instance, secrets, template)
+    )?;
+    psql::run(engine, &name, &own).await?;
     psql::query(
         engine,
         "postgres",
