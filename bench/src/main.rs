@@ -27,7 +27,7 @@ struct Arguments {
     /// Where the results are kept
     #[arg(long, env = "OCORE_BENCH_RESULTS", default_value = "results/latest.json")]
     results: PathBuf,
-    /// A server to count SSH channels on, as user@address; without one they are not counted
+    /// A server to count SSH connections to, as user@address; without one they are not counted
     #[arg(long, env = "OCORE_BENCH_SSH", requires = "ssh_key")]
     ssh: Option<String>,
     /// The file with the private key for it
