@@ -1,23 +1,21 @@
 //! `GET /api/activity`: what happened to servers and instances without anybody's asking.
 
-use axum::{Json, extract::State};
+use axum::Json;
 use chrono::{DateTime, Utc};
 use ocore_store::activity;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use crate::{
-    Api,
-    auth::Bearer,
+    access::{Allowed, Monitoring, Routes, View, guarded},
     body::Query,
     page::{self, List},
     problem::Answer,
 };
 
-pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::default().routes(routes!(list))
+pub(crate) fn routes() -> Routes {
+    Routes::default().with(guarded!(list))
 }
 
 /// One thing that happened.
@@ -67,12 +65,11 @@ struct Wanted {
     responses((status = 200, body = List<Activity>))
 )]
 async fn list(
-    State(api): State<Api>,
-    bearer: Bearer,
+    allowed: Allowed<View<Monitoring>>,
     Query(query): Query<Wanted>,
 ) -> Answer<Json<List<Activity>>> {
     let page = page::wanted::<i64>(query.limit, query.cursor)?;
-    let mut conn = api.store.connection().await?;
-    let rows = activity::list(&mut conn, bearer.organization, query.subject_id, &page).await?;
+    let mut conn = allowed.read().await?;
+    let rows = activity::list(&mut conn, allowed.organization()?, query.subject_id, &page).await?;
     Ok(Json(rows.map(Activity::from).into()))
 }

@@ -1,24 +1,22 @@
 //! `GET /api/final-dumps`: what is kept of deleted instances, until it expires.
 
-use axum::{Json, extract::State};
+use axum::Json;
 use chrono::{DateTime, Utc};
 use ocore_domain::{InstanceId, ServerId};
 use ocore_store::dumps;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use crate::{
-    Api,
-    auth::Bearer,
+    access::{Allowed, Backups, Routes, View, guarded},
     body::Query,
     page::{self, List},
     problem::Answer,
 };
 
-pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::default().routes(routes!(list))
+pub(crate) fn routes() -> Routes {
+    Routes::default().with(guarded!(list))
 }
 
 /// What is kept of a deleted instance.
@@ -71,12 +69,8 @@ struct Wanted {
     get, path = "/api/final-dumps", operation_id = "listFinalDumps", tag = "instances", params(Wanted),
     responses((status = 200, body = List<FinalDump>))
 )]
-async fn list(
-    State(api): State<Api>,
-    bearer: Bearer,
-    Query(query): Query<Wanted>,
-) -> Answer<Json<List<FinalDump>>> {
+async fn list(allowed: Allowed<View<Backups>>, Query(query): Query<Wanted>) -> Answer<Json<List<FinalDump>>> {
     let page = page::wanted::<Uuid>(query.limit, query.cursor)?;
-    let rows = dumps::list(&mut *api.store.connection().await?, bearer.organization, &page).await?;
+    let rows = dumps::list(&mut *allowed.read().await?, allowed.organization()?, &page).await?;
     Ok(Json(rows.map(FinalDump::from).into()))
 }

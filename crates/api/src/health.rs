@@ -1,18 +1,18 @@
 //! Whether oCore itself is well. Anybody may ask.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Json, http::StatusCode};
 use chrono::Utc;
 use ocore_store::{operations, views};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::Api;
+use crate::{
+    access::{Allowed, Anyone, Routes, guarded},
+    problem::Failure,
+};
 
-pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::default()
-        .routes(routes!(alive))
-        .routes(routes!(ready))
+pub(crate) fn routes() -> Routes {
+    Routes::default().with(guarded!(alive)).with(guarded!(ready))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -36,7 +36,7 @@ struct Ready {
 
 /// Whether the process answers
 #[utoipa::path(get, path = "/health", operation_id = "isAlive", tag = "health", security(()), responses((status = 200, body = Alive)))]
-async fn alive() -> Json<Alive> {
+async fn alive(_: Allowed<Anyone>) -> Json<Alive> {
     Json(Alive {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
@@ -48,11 +48,11 @@ async fn alive() -> Json<Alive> {
     get, path = "/health/ready", operation_id = "isReady", tag = "health", security(()),
     responses((status = 200, body = Ready), (status = 503, body = Ready, description = "It cannot"))
 )]
-async fn ready(State(api): State<Api>) -> (StatusCode, Json<Ready>) {
+async fn ready(allowed: Allowed<Anyone>) -> (StatusCode, Json<Ready>) {
     let looked = async {
-        let mut conn = api.store.connection().await?;
+        let mut conn = allowed.read_outside().await?;
         let migrated = views::is_migrated(&mut conn).await?;
-        Ok::<_, ocore_store::Error>((migrated, operations::queue_age(&mut conn).await?))
+        Ok::<_, Failure>((migrated, operations::queue_age(&mut conn).await?))
     };
     let ready = match looked.await {
         Ok((migrated, waiting_since)) => Ready {
@@ -64,7 +64,7 @@ async fn ready(State(api): State<Api>) -> (StatusCode, Json<Ready>) {
             ),
         },
         Err(error) => {
-            tracing::warn!(%error, "not ready");
+            tracing::warn!(?error, "not ready");
             Ready {
                 status: "unavailable",
                 database: "unavailable",

@@ -5,12 +5,14 @@ use utoipa::openapi::{
     Components, Content, InfoBuilder, OpenApi, Ref, RefOr, ResponseBuilder,
     security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Api, problem};
+use crate::{
+    access::{Allowed, Anyone, Routes, guarded},
+    problem,
+};
 
-pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::default().routes(routes!(describe))
+pub(crate) fn routes() -> Routes {
+    Routes::default().with(guarded!(describe))
 }
 
 /// This description
@@ -18,13 +20,13 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
     get, path = "/api/openapi.json", operation_id = "describeApi", tag = "health", security(()),
     responses((status = 200, body = Object, description = "OpenAPI 3.1"))
 )]
-async fn describe() -> Json<OpenApi> {
+async fn describe(_: Allowed<Anyone>) -> Json<OpenApi> {
     Json(openapi())
 }
 
 /// The description of the whole API.
 pub fn openapi() -> OpenApi {
-    let (_, mut described) = crate::public().merge(crate::signed()).split_for_parts();
+    let (_, mut described) = crate::routes().into_router().split_for_parts();
     let info = InfoBuilder::new()
         .title("oCore")
         .version(env!("CARGO_PKG_VERSION"))

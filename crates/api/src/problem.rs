@@ -116,10 +116,20 @@ impl IntoResponse for Failure {
 /// The status of each code.
 pub(crate) const fn status(code: Code) -> StatusCode {
     match code {
-        Code::InvalidRequest | Code::ConfirmationMissing | Code::SshKeyInvalid | Code::SshKeyPassphrase => {
-            StatusCode::BAD_REQUEST
-        }
-        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::InvalidRequest
+        | Code::ConfirmationMissing
+        | Code::InvalidLink
+        | Code::AuthorizationPending
+        | Code::SshKeyInvalid
+        | Code::SshKeyPassphrase => StatusCode::BAD_REQUEST,
+        Code::Unauthenticated | Code::InvalidCredentials => StatusCode::UNAUTHORIZED,
+        Code::Forbidden
+        | Code::EmailUnverified
+        | Code::CrossSite
+        | Code::PasskeyRequired
+        | Code::SignupClosed => StatusCode::FORBIDDEN,
+        Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        Code::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::NameTaken
         | Code::StateConflict

@@ -23,12 +23,17 @@ use crate::problem::{self, Failure};
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
+/// A request's id, for whoever handles it.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) String);
+
 /// How long a handler may take. A stream is answered at once and may flow for longer.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Runs a request.
-pub(crate) async fn answer(request: Request, next: Next) -> Response {
+pub(crate) async fn answer(mut request: Request, next: Next) -> Response {
     let id = id(request.headers());
+    request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
     let is_health = request.uri().path().starts_with("/health");
     let work = async {

@@ -15,7 +15,9 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::{Api, operations, problem::Failure};
+use tokio_util::sync::CancellationToken;
+
+use crate::{access::Reader, operations, problem::Failure};
 
 /// Lines read at once.
 const BATCH: i64 = 500;
@@ -26,14 +28,16 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// The lines of an operation after a number, its changes, and its end.
 pub(crate) fn operation(
-    api: Api,
+    closing: CancellationToken,
+    reader: Reader,
     id: OperationId,
     after: i64,
     changes: broadcast::Receiver<OperationId>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let (events, read) = mpsc::channel(WAITING);
     let watch = Watch {
-        api,
+        reader,
+        closing,
         id,
         after,
         changes,
@@ -46,7 +50,8 @@ pub(crate) fn operation(
 
 /// One reader of an operation.
 struct Watch {
-    api: Api,
+    reader: Reader,
+    closing: CancellationToken,
     id: OperationId,
     /// The last line that was sent.
     after: i64,
@@ -97,14 +102,14 @@ impl Watch {
                 () = heard(&mut self.changes, self.id) => {}
                 () = sleep(POLL) => {}
                 () = self.events.closed() => return,
-                () = self.api.closing.cancelled() => return,
+                () = self.closing.cancelled() => return,
             }
         }
     }
 
     /// Sends what is new. The operation is read before its lines: when it has ended, the lines read after are all.
     async fn send_news(&mut self) -> Result<(), Stop> {
-        let operation = operations::view_of(&mut *self.api.store.connection().await?, self.id).await?;
+        let operation = operations::view_of(&mut *self.reader.read().await?, self.id).await?;
         let snapshot = serde_json::to_string(&operation).unwrap_or_default();
         if snapshot != self.shown {
             self.send(Event::default().event("operation").data(&snapshot))
@@ -122,7 +127,7 @@ impl Watch {
 
     async fn send_lines(&mut self) -> Result<(), Stop> {
         loop {
-            let mut conn = self.api.store.connection().await?;
+            let mut conn = self.reader.read().await?;
             let lines = rows::events_after(&mut conn, self.id, self.after, BATCH).await?;
             // A slow reader must not hold a connection.
             drop(conn);
@@ -140,7 +145,7 @@ impl Watch {
     async fn send(&self, event: Event) -> Result<(), Stop> {
         tokio::select! {
             sent = self.events.send(Ok(event)) => sent.map_err(|_| Stop::Over),
-            () = self.api.closing.cancelled() => Err(Stop::Over),
+            () = self.closing.cancelled() => Err(Stop::Over),
         }
     }
 }

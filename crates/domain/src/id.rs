@@ -67,8 +67,20 @@ ids! {
     OperationId,
     /// A process that executes operations.
     WorkerId,
-    /// A bearer token for the API.
-    TokenId,
+    /// A key for programs.
+    ApiKeyId,
+    /// A person's account.
+    UserId,
+    /// A person signed in on one device.
+    SessionId,
+    /// A bundle of permissions, of one organization.
+    RoleId,
+    /// An invitation to one e-mail address.
+    InvitationId,
+    /// An invitation to whoever has its link.
+    InviteLinkId,
+    /// A passkey of a person's.
+    PasskeyId,
 }
 
 impl OrganizationId {

@@ -2,6 +2,7 @@
 //!
 //! Everything here is pure: no clock, no randomness beyond new identifiers, no I/O.
 
+pub mod access;
 pub mod id;
 pub mod instance;
 pub mod operation;
@@ -10,6 +11,9 @@ pub mod server;
 pub mod slug;
 mod words;
 
-pub use id::{InstanceId, OperationId, OrganizationId, ServerId, TokenId, WorkerId};
+pub use id::{
+    ApiKeyId, InstanceId, InvitationId, InviteLinkId, OperationId, OrganizationId, PasskeyId, RoleId,
+    ServerId, SessionId, UserId, WorkerId,
+};
 pub use problem::{Code, Problem};
 pub use slug::Slug;

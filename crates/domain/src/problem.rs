@@ -32,6 +32,26 @@ codes! {
     InvalidRequest = "request.invalid",
     /// No or a wrong bearer token.
     Unauthenticated = "auth.unauthenticated",
+    /// The role, the key or its limits do not permit this.
+    Forbidden = "auth.forbidden",
+    /// The e-mail address, the password or the code is wrong.
+    InvalidCredentials = "auth.invalid_credentials",
+    /// The e-mail address is to be verified first.
+    EmailUnverified = "auth.email_unverified",
+    /// The link or code is wrong, used or too old.
+    InvalidLink = "auth.invalid_link",
+    /// The browser's request lacks the CSRF header, or came from another site.
+    CrossSite = "auth.cross_site",
+    /// The organization asks for a login by passkey.
+    PasskeyRequired = "auth.passkey_required",
+    /// Nobody may sign up here without an invitation.
+    SignupClosed = "auth.signup_closed",
+    /// A device's login waits for its approval.
+    AuthorizationPending = "auth.authorization_pending",
+    /// Too many attempts or requests in a short time.
+    TooManyRequests = "request.too_many",
+    /// Somebody else changed it since it was read.
+    PreconditionFailed = "request.precondition_failed",
     /// There is no such thing, or not for you.
     NotFound = "resource.not_found",
     /// The deletion was not confirmed by the resource's name.

@@ -57,6 +57,8 @@ pub(crate) struct Config {
     pub(crate) health_interval: Duration,
     /// How long running steps may go on after the signal to stop.
     pub(crate) shutdown_grace: Duration,
+    /// How many proxies stand in front of the API.
+    pub(crate) proxies: usize,
     /// What is odd and no fault.
     pub(crate) warnings: Vec<String>,
 }
@@ -214,6 +216,7 @@ impl Config {
             log_format,
             health_interval: read.seconds("OCORE_HEALTH_INTERVAL", 1..=3600, 15),
             shutdown_grace: read.seconds("OCORE_SHUTDOWN_GRACE", 0..=3600, 30),
+            proxies: usize::try_from(read.number("OCORE_TRUSTED_PROXIES", 0..=8, 0)).unwrap_or(0),
             warnings: read.unknown(),
         };
         if read.faults.is_empty() {

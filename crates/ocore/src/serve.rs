@@ -8,10 +8,10 @@ use std::{
 };
 
 use axum::serve::ListenerExt;
-use ocore_api::Api;
+use ocore_api::{Api, Proxies};
 use ocore_domain::OrganizationId;
 use ocore_operations::{Hands, Runtime, RuntimeConfig, faults};
-use ocore_store::tokens;
+use ocore_store::api_keys::{self, NewApiKey};
 use secrecy::ExposeSecret;
 use tokio::{
     net::TcpListener,
@@ -63,19 +63,23 @@ async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow
     let runtime = Runtime::start(hands.clone(), runtime_config(config)).await?;
     let closing = CancellationToken::new();
     let stopping = CancellationToken::new();
-    let api = Api {
-        store: database.store.clone(),
+    let api = Api::new(
+        database.store.clone(),
         notifications,
         hands,
-        closing: closing.clone(),
-    };
+        closing.clone(),
+        Proxies(config.proxies),
+    );
     let address = listener.local_addr()?;
     // An event is sent when it happens, not when a packet is full.
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
-    let serving = axum::serve(listener, ocore_api::router(api))
-        .with_graceful_shutdown(stopping.clone().cancelled_owned());
+    let serving = axum::serve(
+        listener,
+        ocore_api::router(api).into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .with_graceful_shutdown(stopping.clone().cancelled_owned());
     let serving = tokio::spawn(serving.into_future());
     introduce(database).await?;
     say(&format!(
@@ -128,7 +132,8 @@ fn runtime_config(config: &Config) -> RuntimeConfig {
 /// At the first start, makes a token for the administrator and shows it: once, and not in the log.
 async fn introduce(database: &Database) -> anyhow::Result<()> {
     let mut tx = database.store.begin().await?;
-    let token = tokens::create_first(&mut tx, OrganizationId::DEFAULT, "administrator").await?;
+    let first = NewApiKey::administrator(OrganizationId::DEFAULT, "administrator");
+    let token = api_keys::create_first(&mut tx, &first).await?;
     tx.commit().await?;
     let Some(token) = token else { return Ok(()) };
     say(&format!(

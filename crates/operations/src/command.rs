@@ -7,7 +7,7 @@ use ocore_domain::{
     server::ServerStatus,
 };
 use ocore_store::{
-    PgConnection, Store, instances,
+    PgConnection, instances,
     operations::{self, NewOperation, Operation},
     servers,
 };
@@ -89,17 +89,16 @@ pub(crate) async fn begin(
 }
 
 /// Asks for an operation to be stopped. One that no worker has taken up ends at once.
-pub async fn cancel(store: &Store, operation: &Operation) -> Result<(), Problem> {
-    let mut tx = store.begin().await?;
-    refuse_past_return(&mut tx, operation).await?;
-    if !operations::cancel(&mut tx, operation.id).await? {
+pub async fn cancel(tx: &mut PgConnection, operation: &Operation) -> Result<(), Problem> {
+    refuse_past_return(tx, operation).await?;
+    if !operations::cancel(tx, operation.id).await? {
         return Err(Problem::new(
             Code::StateConflict,
             format!("The operation is {} and cannot be cancelled", operation.state),
             "Nothing is left to be cancelled; look at how it ended.",
         ));
     }
-    if let Some(claim) = operations::claim_unstarted(&mut tx, operation.id).await?
+    if let Some(claim) = operations::claim_unstarted(tx, operation.id).await?
         && let Some(definition) = definition(&claim.kind)
     {
         let reason = Problem::new(
@@ -107,16 +106,8 @@ pub async fn cancel(store: &Store, operation: &Operation) -> Result<(), Problem>
             "The operation was cancelled before it began",
             "Start it again when it is wanted.",
         );
-        engine::end(
-            &mut tx,
-            definition,
-            &claim,
-            OperationState::Cancelled,
-            Some(&reason),
-        )
-        .await?;
+        engine::end(tx, definition, &claim, OperationState::Cancelled, Some(&reason)).await?;
     }
-    tx.commit().await.map_err(ocore_store::Error::from)?;
     Ok(())
 }
 
@@ -147,7 +138,7 @@ async fn refuse_past_return(tx: &mut PgConnection, operation: &Operation) -> Res
 /// Does an operation that did not reach its end once more, as a new operation, with the checks of a new one.
 ///
 /// Only the newest of its subject: what came after an older one may have changed all that it took for granted.
-pub async fn retry(store: &Store, operation: &Operation) -> Result<OperationId, Problem> {
+pub async fn retry(tx: &mut PgConnection, operation: &Operation) -> Result<OperationId, Problem> {
     let refuse = |detail: String, mend: &str| Err(Problem::new(Code::StateConflict, detail, mend));
     if !operation.state.is_final() || operation.state == OperationState::Done {
         return refuse(
@@ -161,20 +152,18 @@ pub async fn retry(store: &Store, operation: &Operation) -> Result<OperationId, 
             "Begin a new one.",
         );
     };
-    let mut tx = store.begin().await?;
-    if operations::newest_for_subject(&mut tx, subject).await? != Some(operation.id) {
+    if operations::newest_for_subject(tx, subject).await? != Some(operation.id) {
         return refuse(
             "Another operation was begun there since".to_owned(),
             "Look at the newest one, and begin anew what is still wanted.",
         );
     }
     let id = if operation.subject_kind.as_deref() == Some("server") {
-        server_again(&mut tx, operation, ServerId::from(subject)).await?
+        server_again(tx, operation, ServerId::from(subject)).await?
     } else {
-        instance_again(&mut tx, operation, InstanceId::from(subject)).await?
+        instance_again(tx, operation, InstanceId::from(subject)).await?
     };
-    operations::set_retry_of(&mut tx, id, operation.id).await?;
-    tx.commit().await.map_err(ocore_store::Error::from)?;
+    operations::set_retry_of(tx, id, operation.id).await?;
     Ok(id)
 }
 

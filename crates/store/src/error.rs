@@ -57,6 +57,15 @@ impl Error {
         }
     }
 
+    /// Whether row-level security let nothing through: it is outside what the transaction may touch.
+    pub fn is_walled_off(&self) -> bool {
+        match self {
+            // insufficient_privilege
+            Self::Database(sqlx::Error::Database(error)) => error.code().as_deref() == Some("42501"),
+            _ => false,
+        }
+    }
+
     /// The name of the constraint that was violated, if that is the matter.
     pub fn constraint(&self) -> Option<&str> {
         match self {
@@ -75,6 +84,14 @@ impl From<Error> for Problem {
                 "oCore's own database does not answer",
                 "It is tried again; check that PostgreSQL runs and that DATABASE_URL is right if it lasts.",
             ),
+            error if error.is_walled_off() => {
+                tracing::warn!(%error, "row-level security refused a statement");
+                Self::new(
+                    Code::Forbidden,
+                    "It reaches further than your organization, or than what you are limited to",
+                    "Limit it to servers, instances and environments that you may use.",
+                )
+            }
             error if error.is_unstorable_text() => {
                 // Most likely a caller sent it, but it may have come from a server too: the log tells where.
                 tracing::warn!(%error, "a text with a character that cannot be kept");

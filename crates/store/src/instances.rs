@@ -167,11 +167,8 @@ pub async fn secrets(conn: &mut PgConnection, sealer: &Sealer, instance: &Instan
     .fetch_one(conn)
     .await?;
     let at = |column| place(instance.organization_id, instance.id, column);
-    let values = sealer.open(at("env_values"), &row.env_values_sealed)?;
-    let environment: BTreeMap<String, SecretString> = serde_json::from_slice(values.expose_secret())
-        .map_err(|_| Problem::internal("sealed environment values are not JSON"))?;
     Ok(Secrets {
-        environment,
+        environment: open_values(sealer, instance, &row.env_values_sealed)?,
         database_password: sealer.open_text(at("database_password"), &row.database_password_sealed)?,
         master_password: sealer.open_text(at("master_password"), &row.master_password_sealed)?,
         admin_password: row
@@ -179,6 +176,21 @@ pub async fn secrets(conn: &mut PgConnection, sealer: &Sealer, instance: &Instan
             .map(|sealed| sealer.open_text(at("admin_password"), &sealed))
             .transpose()?,
     })
+}
+
+/// The environment variables of an instance, and nothing else that is secret.
+pub async fn environment(
+    conn: &mut PgConnection,
+    sealer: &Sealer,
+    instance: &Instance,
+) -> Result<Environment> {
+    let sealed = sqlx::query_scalar!(
+        "select env_values_sealed from instances where id = $1",
+        instance.id as InstanceId
+    )
+    .fetch_one(conn)
+    .await?;
+    open_values(sealer, instance, &sealed)
 }
 
 /// Replaces what can be changed while an instance lives.
@@ -309,9 +321,9 @@ pub async fn promised_memory(
     server: ServerId,
     without: Option<InstanceId>,
 ) -> Result<u64> {
+    // Also those that a limited grant does not show.
     let bytes = sqlx::query_scalar!(
-        r#"select coalesce(sum((settings ->> 'memoryLimitBytes')::numeric), 0)::bigint as "sum!" from instances
-           where server_id = $1 and status <> 'removed' and ($2::uuid is null or id <> $2)"#,
+        r#"select ocore_promised_memory($1, $2) as "sum!""#,
         server as ServerId,
         without as Option<InstanceId>,
     )

@@ -10,6 +10,8 @@
 //! ```
 
 pub mod activity;
+pub mod api_keys;
+pub mod audit;
 pub mod dumps;
 pub mod embedded;
 mod error;
@@ -22,7 +24,8 @@ mod page;
 pub mod ports;
 mod seal;
 pub mod servers;
-pub mod tokens;
+pub mod sessions;
+pub mod tenancy;
 pub mod views;
 
 use std::time::Duration;

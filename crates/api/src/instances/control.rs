@@ -6,7 +6,13 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{Accepted, InstanceAccepted, accepted, find};
-use crate::{Api, auth::Bearer, body::Json, operations, problem::Answer};
+use crate::{
+    Api,
+    access::{Act, Allowed, Instances, Manage},
+    body::Json,
+    operations,
+    problem::Answer,
+};
 
 /// What is to be done.
 #[derive(Deserialize, ToSchema)]
@@ -23,6 +29,17 @@ enum Action {
     Restart,
 }
 
+impl Action {
+    /// As the record names it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "instance.started",
+            Self::Stop => "instance.stopped",
+            Self::Restart => "instance.restarted",
+        }
+    }
+}
+
 /// Start, stop or restart an instance
 #[utoipa::path(
     post, path = "/api/instances/{id}/control", operation_id = "controlInstance", tag = "instances", request_body = ControlInstance,
@@ -30,18 +47,21 @@ enum Action {
     responses((status = 202, body = InstanceAccepted))
 )]
 pub(super) async fn control(
+    allowed: Allowed<Manage<Instances>>,
     State(api): State<Api>,
-    bearer: Bearer,
     Path(id): Path<String>,
     Json(body): Json<ControlInstance>,
 ) -> Answer<Accepted> {
-    let mut tx = api.store.begin().await?;
-    let instance = find(&mut tx, &bearer, &id).await?;
+    let mut change = allowed.change().await?;
+    let instance = find(&mut change, allowed.organization()?, &id).await?;
     let requested = match body.action {
-        Action::Start => instance_start::request(&mut tx, &instance).await,
-        Action::Stop => instance_stop::request(&mut tx, &instance).await,
-        Action::Restart => instance_restart::request(&mut tx, &instance).await,
+        Action::Start => instance_start::request(&mut change, &instance).await,
+        Action::Stop => instance_stop::request(&mut change, &instance).await,
+        Action::Restart => instance_restart::request(&mut change, &instance).await,
     };
-    let operation = operations::begin(&api, tx, instance.id.uuid(), requested).await?;
-    accepted(&api, instance.id, operation).await
+    let operation = operations::requested(&allowed, instance.id.uuid(), requested).await?;
+    let answer = accepted(&mut change, instance.id, operation).await?;
+    let act = Act::new(body.action.name()).on("instance", instance.id, &instance.name);
+    operations::begin(&api, change, act.after(&answer.1.operation)).await?;
+    Ok(answer)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::{extract::State, http::StatusCode};
 use ocore_domain::{
-    InstanceId, OperationId, OrganizationId, Problem, Slug,
+    OrganizationId, Problem, Slug,
     instance::{Edition, EnvironmentType, Settings, auto_workers, memory_limit_bytes},
 };
 use ocore_operations::{Version, capacity, instance_create};
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Api,
-    auth::Bearer,
+    access::{Act, Allowed, Instances, Manage},
     body::Json,
     checks::Checks,
     operations::{self, Operation},
@@ -94,48 +94,40 @@ pub(super) struct InstanceCreated {
     responses((status = 202, body = InstanceCreated))
 )]
 pub(super) async fn create(
+    allowed: Allowed<Manage<Instances>>,
     State(api): State<Api>,
-    bearer: Bearer,
     Json(body): Json<CreateInstance>,
 ) -> Answer<(StatusCode, axum::Json<InstanceCreated>)> {
     let draft = body.checked()?;
     let made_up = draft.admin_password.is_none().then(secrets::password);
-    let mut tx = api.store.begin().await?;
-    let server = find_server(&mut tx, &bearer, &draft.server).await?;
+    let mut change = allowed.change().await?;
+    let server = find_server(&mut change, allowed.organization()?, &draft.server).await?;
     // Memory and ports are given out one at a time.
-    servers::lock(&mut tx, server.id).await?;
+    servers::lock(&mut change, server.id).await?;
     let ports = draft.ports;
     let new = draft
-        .on(&mut tx, bearer.organization, &server, made_up.as_ref())
+        .on(&mut change, allowed.organization()?, &server, made_up.as_ref())
         .await?;
-    let id = rows::insert(&mut tx, api.store.sealer(), &new)
+    let id = rows::insert(&mut change, api.store.sealer(), &new)
         .await
         .map_err(|error| taken(error, &new.name, &new.slug))?;
-    let instance = rows::get(&mut tx, id)
+    let instance = rows::get(&mut change, id)
         .await?
         .ok_or_else(|| Problem::internal("the new instance is gone"))?;
     let params = instance_create::Params {
         http_port: ports.0,
         longpolling_port: ports.1,
     };
-    let requested = instance_create::request(&mut tx, &instance, &params).await;
-    let operation = operations::begin(&api, tx, id.uuid(), requested).await?;
-    created(&api, id, operation, made_up.as_ref()).await
-}
-
-async fn created(
-    api: &Api,
-    instance: InstanceId,
-    operation: OperationId,
-    made_up: Option<&SecretString>,
-) -> Answer<(StatusCode, axum::Json<InstanceCreated>)> {
-    let mut conn = api.store.connection().await?;
+    let requested = instance_create::request(&mut change, &instance, &params).await;
+    let operation = operations::requested(&allowed, id.uuid(), requested).await?;
     let created = InstanceCreated {
-        instance: super::view_of(&mut conn, instance).await?,
-        operation: operations::view_of(&mut conn, operation).await?,
+        instance: super::view_of(&mut change, id).await?,
+        operation: operations::view_of(&mut change, operation).await?,
         admin_login: super::ADMIN,
         admin_password: made_up.map(|password| password.expose_secret().to_owned()),
     };
+    let act = Act::new("instance.created").on("instance", id, &instance.name);
+    operations::begin(&api, change, act.after(&created.instance)).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(created)))
 }
 

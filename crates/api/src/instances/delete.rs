@@ -6,7 +6,13 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Accepted, InstanceAccepted, accepted, find};
-use crate::{Api, auth::Bearer, body::Query, confirm, operations, problem::Answer};
+use crate::{
+    Api,
+    access::{Act, Allowed, Instances, Manage},
+    body::Query,
+    confirm, operations,
+    problem::Answer,
+};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -26,13 +32,13 @@ pub(super) struct Wanted {
     responses((status = 202, body = InstanceAccepted))
 )]
 pub(super) async fn delete(
+    allowed: Allowed<Manage<Instances>>,
     State(api): State<Api>,
-    bearer: Bearer,
     Path(id): Path<String>,
     Query(query): Query<Wanted>,
 ) -> Answer<Accepted> {
-    let mut tx = api.store.begin().await?;
-    let instance = find(&mut tx, &bearer, &id).await?;
+    let mut change = allowed.change().await?;
+    let instance = find(&mut change, allowed.organization()?, &id).await?;
     confirm::by_name(
         query.confirm.as_deref(),
         &[&instance.name, instance.slug.as_str()],
@@ -40,7 +46,10 @@ pub(super) async fn delete(
     let params = instance_delete::Params {
         keep_dump: query.keep_dump.unwrap_or(true),
     };
-    let requested = instance_delete::request(&mut tx, &instance, &params).await;
-    let operation = operations::begin(&api, tx, instance.id.uuid(), requested).await?;
-    accepted(&api, instance.id, operation).await
+    let requested = instance_delete::request(&mut change, &instance, &params).await;
+    let operation = operations::requested(&allowed, instance.id.uuid(), requested).await?;
+    let answer = accepted(&mut change, instance.id, operation).await?;
+    let act = Act::new("instance.deleted").on("instance", instance.id, &instance.name);
+    operations::begin(&api, change, act.before(&answer.1.instance)).await?;
+    Ok(answer)
 }

@@ -16,7 +16,13 @@ use tokio::time::timeout;
 use utoipa::IntoParams;
 
 use super::find;
-use crate::{Api, auth::Bearer, body::Query, checks::Checks, problem::Answer};
+use crate::{
+    Api,
+    access::{Allowed, Instances, View},
+    body::Query,
+    checks::Checks,
+    problem::Answer,
+};
 
 /// How long the first line is waited for: until then a fault can still be answered as one. Shorter than a request may
 /// take, and longer than it takes to find that a server cannot be reached.
@@ -44,8 +50,8 @@ pub(super) struct Wanted {
     responses((status = 200, content_type = "text/plain", body = String))
 )]
 pub(super) async fn logs(
+    allowed: Allowed<View<Instances>>,
     State(api): State<Api>,
-    bearer: Bearer,
     Path(id): Path<String>,
     Query(query): Query<Wanted>,
 ) -> Answer<Response> {
@@ -53,7 +59,7 @@ pub(super) async fn logs(
     let mut checks = Checks::default();
     checks.that(tail <= 10_000, "tail", "must be from 0 to 10000");
     checks.done()?;
-    let instance = find(&mut *api.store.connection().await?, &bearer, &id).await?;
+    let instance = find(&mut *allowed.read().await?, allowed.organization()?, &id).await?;
     let mut lines = ocore_operations::container_logs(&api.hands, &instance, query.follow, tail);
     let patience = if query.follow { FIRST_FOLLOWED } else { FIRST };
     let first = match timeout(patience, lines.next()).await {

@@ -20,11 +20,9 @@ use ocore_domain::{
 use ocore_store::{PgConnection, instances as rows, views};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Api,
-    auth::Bearer,
+    access::{Routes, guarded},
     operations::{self, Operation},
     problem::{Answer, Failure},
 };
@@ -35,15 +33,15 @@ const LONGPOLLING_PORT: u16 = 8072;
 /// The login of the first administrator.
 const ADMIN: &str = "admin";
 
-pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::default()
-        .routes(routes!(read::list))
-        .routes(routes!(create::create))
-        .routes(routes!(read::show))
-        .routes(routes!(update::update))
-        .routes(routes!(delete::delete))
-        .routes(routes!(control::control))
-        .routes(routes!(logs::logs))
+pub(crate) fn routes() -> Routes {
+    Routes::default()
+        .with(guarded!(read::list))
+        .with(guarded!(create::create))
+        .with(guarded!(read::show))
+        .with(guarded!(update::update))
+        .with(guarded!(delete::delete))
+        .with(guarded!(control::control))
+        .with(guarded!(logs::logs))
 }
 
 /// An instance.
@@ -151,10 +149,9 @@ struct InstanceAccepted {
 type Accepted = (StatusCode, Json<InstanceAccepted>);
 
 /// The answer to a request that began an operation on an instance.
-async fn accepted(api: &Api, instance: InstanceId, operation: OperationId) -> Answer<Accepted> {
-    let mut conn = api.store.connection().await?;
-    let instance = view_of(&mut conn, instance).await?;
-    let operation = operations::view_of(&mut conn, operation).await?;
+async fn accepted(conn: &mut PgConnection, instance: InstanceId, operation: OperationId) -> Answer<Accepted> {
+    let instance = view_of(conn, instance).await?;
+    let operation = operations::view_of(conn, operation).await?;
     Ok((
         StatusCode::ACCEPTED,
         Json(InstanceAccepted { instance, operation }),
@@ -162,8 +159,12 @@ async fn accepted(api: &Api, instance: InstanceId, operation: OperationId) -> An
 }
 
 /// The instance of this slug, name or id, if it is the bearer's.
-async fn find(conn: &mut PgConnection, bearer: &Bearer, id_or_slug: &str) -> Answer<rows::Instance> {
-    let found = rows::find(conn, bearer.organization, id_or_slug).await?;
+async fn find(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    id_or_slug: &str,
+) -> Answer<rows::Instance> {
+    let found = rows::find(conn, organization, id_or_slug).await?;
     found.ok_or_else(|| Failure::not_found("instance", id_or_slug))
 }
 

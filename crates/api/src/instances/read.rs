@@ -1,9 +1,6 @@
 //! `GET /api/instances` and `GET /api/instances/{id}`.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::Path};
 use ocore_domain::instance::InstanceStatus;
 use ocore_store::{
     Page,
@@ -14,8 +11,7 @@ use utoipa::IntoParams;
 
 use super::{Instance, find, views};
 use crate::{
-    Api,
-    auth::Bearer,
+    access::{Allowed, Instances, View},
     body::Query,
     page::{self, List},
     problem::{Answer, Failure},
@@ -45,14 +41,17 @@ pub(super) struct Wanted {
     responses((status = 200, body = List<Instance>))
 )]
 pub(super) async fn list(
-    State(api): State<Api>,
-    bearer: Bearer,
+    allowed: Allowed<View<Instances>>,
     Query(query): Query<Wanted>,
 ) -> Answer<Json<List<Instance>>> {
     let page = page::wanted::<String>(query.limit, query.cursor)?;
-    let mut conn = api.store.connection().await?;
+    let mut conn = allowed.read().await?;
     let server = match query.server_id {
-        Some(server) => Some(servers::find(&mut conn, &bearer, &server).await?.id),
+        Some(server) => Some(
+            servers::find(&mut conn, allowed.organization()?, &server)
+                .await?
+                .id,
+        ),
         None => None,
     };
     let filter = Filter {
@@ -64,8 +63,8 @@ pub(super) async fn list(
         data,
         next_cursor,
         has_more,
-    } = rows::list(&mut conn, bearer.organization, &filter, &page).await?;
-    let data = views(&mut conn, bearer.organization, data).await?;
+    } = rows::list(&mut conn, allowed.organization()?, &filter, &page).await?;
+    let data = views(&mut conn, allowed.organization()?, data).await?;
     Ok(Json(
         Page {
             data,
@@ -83,13 +82,12 @@ pub(super) async fn list(
     responses((status = 200, body = Instance))
 )]
 pub(super) async fn show(
-    State(api): State<Api>,
-    bearer: Bearer,
+    allowed: Allowed<View<Instances>>,
     Path(id): Path<String>,
 ) -> Answer<Json<Instance>> {
-    let mut conn = api.store.connection().await?;
-    let instance = find(&mut conn, &bearer, &id).await?;
-    let mut views = views(&mut conn, bearer.organization, vec![instance]).await?;
+    let mut conn = allowed.read().await?;
+    let instance = find(&mut conn, allowed.organization()?, &id).await?;
+    let mut views = views(&mut conn, allowed.organization()?, vec![instance]).await?;
     Ok(Json(
         views.pop().ok_or_else(|| Failure::not_found("instance", &id))?,
     ))

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Api,
-    auth::Bearer,
+    access::{Act, Allowed, Instances, Manage},
     body::Json,
     checks::Checks,
     operations::{self, Operation},
@@ -73,35 +73,34 @@ pub(super) struct InstanceUpdated {
     responses((status = 202, body = InstanceUpdated))
 )]
 pub(super) async fn update(
+    allowed: Allowed<Manage<Instances>>,
     State(api): State<Api>,
-    bearer: Bearer,
     Path(id): Path<String>,
     Json(body): Json<UpdateInstance>,
 ) -> Answer<(StatusCode, axum::Json<InstanceUpdated>)> {
-    let mut tx = api.store.begin().await?;
-    let instance = find(&mut tx, &bearer, &id).await?;
-    servers::lock(&mut tx, instance.server_id).await?;
-    let operation = match body.apply(&mut tx, api.store.sealer(), &instance).await? {
-        None => {
-            operations::commit(tx).await?;
-            None
-        }
+    let mut change = allowed.change().await?;
+    let instance = find(&mut change, allowed.organization()?, &id).await?;
+    servers::lock(&mut change, instance.server_id).await?;
+    let before = super::view_of(&mut change, instance.id).await?;
+    let operation = match body.apply(&mut change, api.store.sealer(), &instance).await? {
+        None => None,
         Some((settings, variables)) => {
             let sealer = api.store.sealer();
-            let requested = instance_update::request(&mut tx, sealer, &instance, &settings, &variables).await;
-            Some(operations::begin(&api, tx, instance.id.uuid(), requested).await?)
+            let requested =
+                instance_update::request(&mut change, sealer, &instance, &settings, &variables).await;
+            Some(operations::requested(&allowed, instance.id.uuid(), requested).await?)
         }
     };
-    let mut conn = api.store.connection().await?;
-    let instance = view_of(&mut conn, instance.id).await?;
-    let operation = match operation {
-        Some(id) => Some(operations::view_of(&mut conn, id).await?),
-        None => None,
+    let answer = InstanceUpdated {
+        instance: view_of(&mut change, instance.id).await?,
+        operation: match operation {
+            Some(id) => Some(operations::view_of(&mut change, id).await?),
+            None => None,
+        },
     };
-    Ok((
-        StatusCode::ACCEPTED,
-        axum::Json(InstanceUpdated { instance, operation }),
-    ))
+    let act = Act::new("instance.settings_updated").on("instance", instance.id, &instance.name);
+    operations::begin(&api, change, act.before(&before).after(&answer)).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(answer)))
 }
 
 impl UpdateInstance {
@@ -113,7 +112,7 @@ impl UpdateInstance {
         instance: &rows::Instance,
     ) -> Answer<Option<(Settings, Environment)>> {
         let settings = changes!(self).over(&instance.settings)?;
-        let before = rows::secrets(tx, sealer, instance).await?.environment;
+        let before = rows::environment(tx, sealer, instance).await?;
         let variables = match self.env_vars {
             Some(wanted) => environment::changed(wanted, &before)?,
             None => before.clone(),

@@ -6,8 +6,15 @@ use axum::{
     http::StatusCode,
 };
 
-use super::{Operation, find, view_of};
-use crate::{Api, auth::Bearer, problem::Answer};
+use ocore_domain::access::{Permission, Resource};
+use ocore_store::operations as rows;
+
+use super::{Operation, begin, find, view_of};
+use crate::{
+    Api,
+    access::{Act, Allowed, Manage, Need, Operations},
+    problem::Answer,
+};
 
 /// Cancel an operation
 ///
@@ -17,14 +24,20 @@ use crate::{Api, auth::Bearer, problem::Answer};
     responses((status = 202, body = Operation))
 )]
 pub(super) async fn cancel(
+    allowed: Allowed<Manage<Operations>>,
     State(api): State<Api>,
-    bearer: Bearer,
     Path(id): Path<String>,
 ) -> Answer<(StatusCode, Json<Operation>)> {
-    let operation = find(&mut *api.store.connection().await?, &bearer, &id).await?;
-    ocore_operations::cancel(&api.store, &operation).await?;
-    let operation = view_of(&mut *api.store.connection().await?, operation.id).await?;
-    Ok((StatusCode::ACCEPTED, Json(operation)))
+    let mut change = allowed.change().await?;
+    let operation = find(&mut change, allowed.organization()?, &id).await?;
+    manages_subject(&allowed, &operation)?;
+    // One that waits ends at once, and gives back what it holds.
+    change.leave_tenancy().await?;
+    ocore_operations::cancel(&mut change, &operation).await?;
+    let answer = view_of(&mut change, operation.id).await?;
+    let act = Act::new("operation.cancelled").on("operation", operation.id, &operation.kind);
+    begin(&api, change, act.after(&answer)).await?;
+    Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
 /// Do an operation once more that did not reach its end
@@ -35,12 +48,25 @@ pub(super) async fn cancel(
     responses((status = 202, body = Operation))
 )]
 pub(super) async fn retry(
+    allowed: Allowed<Manage<Operations>>,
     State(api): State<Api>,
-    bearer: Bearer,
     Path(id): Path<String>,
 ) -> Answer<(StatusCode, Json<Operation>)> {
-    let operation = find(&mut *api.store.connection().await?, &bearer, &id).await?;
-    let again = ocore_operations::retry(&api.store, &operation).await?;
-    let operation = view_of(&mut *api.store.connection().await?, again).await?;
-    Ok((StatusCode::ACCEPTED, Json(operation)))
+    let mut change = allowed.change().await?;
+    let operation = find(&mut change, allowed.organization()?, &id).await?;
+    manages_subject(&allowed, &operation)?;
+    let again = ocore_operations::retry(&mut change, &operation).await?;
+    let answer = view_of(&mut change, again).await?;
+    let act = Act::new("operation.retried").on("operation", operation.id, &operation.kind);
+    begin(&api, change, act.after(&answer)).await?;
+    Ok((StatusCode::ACCEPTED, Json(answer)))
+}
+
+/// Whoever stops or repeats an operation does to its subject what the operation does.
+fn manages_subject<N: Need>(allowed: &Allowed<N>, operation: &rows::Operation) -> Answer<()> {
+    let resource = match operation.subject_kind.as_deref() {
+        Some("server") => Resource::Servers,
+        _ => Resource::Instances,
+    };
+    allowed.require(Permission::manage(resource))
 }

@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use super::find;
 use crate::{
     Api,
-    auth::Bearer,
+    access::{Allowed, Operations, View},
     body::Query,
     problem::{Answer, Failure},
     stream,
@@ -35,8 +35,8 @@ pub(super) struct Wanted {
     responses((status = 200, content_type = "text/event-stream", body = ocore_domain::operation::Event))
 )]
 pub(super) async fn logs(
+    allowed: Allowed<View<Operations>>,
     State(api): State<Api>,
-    bearer: Bearer,
     Path(id): Path<String>,
     headers: HeaderMap,
     Query(query): Query<Wanted>,
@@ -44,8 +44,8 @@ pub(super) async fn logs(
     let after = last_event(&headers)?.or(query.after).unwrap_or(0);
     // Listen first: what happens while the rows are read is not missed.
     let changes = api.notifications.operations();
-    let operation = find(&mut *api.store.connection().await?, &bearer, &id).await?;
-    Ok(stream::operation(api, operation.id, after, changes).into_response())
+    let operation = find(&mut *allowed.read().await?, allowed.organization()?, &id).await?;
+    Ok(stream::operation(api.closing, allowed.reader()?, operation.id, after, changes).into_response())
 }
 
 /// What an operation of a kind says
@@ -55,17 +55,17 @@ pub(super) async fn logs(
     responses((status = 200, content_type = "text/event-stream", body = ocore_domain::operation::Event))
 )]
 pub(super) async fn logs_by_kind(
+    allowed: Allowed<View<Operations>>,
     State(api): State<Api>,
-    bearer: Bearer,
     Path((kind, id)): Path<(String, String)>,
     headers: HeaderMap,
     query: Query<Wanted>,
 ) -> Answer<Response> {
-    let operation = find(&mut *api.store.connection().await?, &bearer, &id).await?;
+    let operation = find(&mut *allowed.read().await?, allowed.organization()?, &id).await?;
     if operation.kind != kind {
         return Err(Failure::not_found("operation", &id));
     }
-    logs(State(api), bearer, Path(id), headers, query).await
+    logs(allowed, State(api), Path(id), headers, query).await
 }
 
 fn last_event(headers: &HeaderMap) -> Answer<Option<i64>> {

@@ -8,31 +8,30 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use ocore_domain::{
-    Code, OperationId, Problem, ServerId,
+    Code, OperationId, OrganizationId, Problem, ServerId,
     operation::{OperationState, StepState},
 };
-use ocore_store::{PgConnection, Tx, operations as rows, views};
+use ocore_store::{PgConnection, operations as rows, views};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use crate::{
     Api,
-    auth::Bearer,
+    access::{Act, Allowed, Change, InTenancy, Routes, guarded},
     problem::{Answer, Failure},
 };
 
-pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::default()
-        .routes(routes!(read::list))
-        .routes(routes!(read::show))
-        .routes(routes!(read::steps))
-        .routes(routes!(read::steps_by_kind))
-        .routes(routes!(follow::logs))
-        .routes(routes!(follow::logs_by_kind))
-        .routes(routes!(act::cancel))
-        .routes(routes!(act::retry))
+pub(crate) fn routes() -> Routes {
+    Routes::default()
+        .with(guarded!(read::list))
+        .with(guarded!(read::show))
+        .with(guarded!(read::steps))
+        .with(guarded!(read::steps_by_kind))
+        .with(guarded!(follow::logs))
+        .with(guarded!(follow::logs_by_kind))
+        .with(guarded!(act::cancel))
+        .with(guarded!(act::retry))
 }
 
 /// An operation.
@@ -124,9 +123,9 @@ impl From<rows::Step> for Step {
 }
 
 /// The operation of this id, if it is the bearer's.
-async fn find(conn: &mut PgConnection, bearer: &Bearer, id: &str) -> Answer<rows::Operation> {
+async fn find(conn: &mut PgConnection, organization: OrganizationId, id: &str) -> Answer<rows::Operation> {
     let found = match id.parse() {
-        Ok(id) => rows::find(conn, bearer.organization, id).await?,
+        Ok(id) => rows::find(conn, organization, id).await?,
         Err(_) => None,
     };
     found.ok_or_else(|| Failure::not_found("operation", id))
@@ -159,24 +158,18 @@ async fn views(conn: &mut PgConnection, rows: Vec<rows::Operation>) -> Answer<Ve
     Ok(rows.into_iter().map(view).collect())
 }
 
-/// Commits the transaction in which an operation was requested, and so begins it. A refusal because of another
-/// operation on the same subject names that one.
-pub(crate) async fn begin(
-    api: &Api,
-    tx: Tx,
+/// The operation that was requested in a change, or why it was refused. A refusal because of another operation on the
+/// same subject names that one.
+pub(crate) async fn requested<N: InTenancy>(
+    allowed: &Allowed<N>,
     subject: Uuid,
     requested: Result<OperationId, Problem>,
 ) -> Answer<OperationId> {
     match requested {
-        Ok(id) => {
-            commit(tx).await?;
-            // The worker of this process need not wait for the database's word.
-            api.notifications.wake_queue();
-            Ok(id)
-        }
+        Ok(id) => Ok(id),
         Err(problem) if problem.code == Code::OperationInProgress => {
-            drop(tx);
-            let open = rows::open_for_subject(&mut *api.store.connection().await?, subject).await?;
+            // The change may be spoilt by the very conflict: it is looked for in another transaction.
+            let open = rows::open_for_subject(&mut *allowed.read().await?, subject).await?;
             let failure = Failure::from(problem);
             Err(match open {
                 Some(open) => failure.with_operation(open.id),
@@ -187,7 +180,10 @@ pub(crate) async fn begin(
     }
 }
 
-/// Makes what was done in a transaction happen.
-pub(crate) async fn commit(tx: Tx) -> Answer<()> {
-    Ok(tx.commit().await.map_err(ocore_store::Error::from)?)
+/// Commits a change in which an operation was requested, and so begins it.
+pub(crate) async fn begin(api: &Api, change: Change, act: Act) -> Answer<()> {
+    change.commit(act).await?;
+    // The worker of this process need not wait for the database's word.
+    api.notifications.wake_queue();
+    Ok(())
 }

@@ -1,9 +1,6 @@
 //! `GET /api/operations`, `GET /api/operations/{id}` and its steps.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::Path};
 use ocore_domain::operation::OperationState;
 use ocore_store::{
     Page,
@@ -15,8 +12,7 @@ use uuid::Uuid;
 
 use super::{Operation, Step, find, view, views};
 use crate::{
-    Api,
-    auth::Bearer,
+    access::{Allowed, Operations, View},
     body::Query,
     page::{self, List},
     problem::{Answer, Failure},
@@ -44,8 +40,7 @@ pub(super) struct Wanted {
     responses((status = 200, body = List<Operation>))
 )]
 pub(super) async fn list(
-    State(api): State<Api>,
-    bearer: Bearer,
+    allowed: Allowed<View<Operations>>,
     Query(query): Query<Wanted>,
 ) -> Answer<Json<List<Operation>>> {
     let page = page::wanted::<Uuid>(query.limit, query.cursor)?;
@@ -54,12 +49,12 @@ pub(super) async fn list(
         kind: query.kind,
         subject: query.subject_id,
     };
-    let mut conn = api.store.connection().await?;
+    let mut conn = allowed.read().await?;
     let Page {
         data,
         next_cursor,
         has_more,
-    } = rows::list(&mut conn, bearer.organization, &filter, &page).await?;
+    } = rows::list(&mut conn, allowed.organization()?, &filter, &page).await?;
     let data = views(&mut conn, data).await?;
     Ok(Json(
         Page {
@@ -77,12 +72,11 @@ pub(super) async fn list(
     responses((status = 200, body = Operation))
 )]
 pub(super) async fn show(
-    State(api): State<Api>,
-    bearer: Bearer,
+    allowed: Allowed<View<Operations>>,
     Path(id): Path<String>,
 ) -> Answer<Json<Operation>> {
-    let mut conn = api.store.connection().await?;
-    let operation = find(&mut conn, &bearer, &id).await?;
+    let mut conn = allowed.read().await?;
+    let operation = find(&mut conn, allowed.organization()?, &id).await?;
     Ok(Json(view(&mut conn, operation).await?))
 }
 
@@ -92,12 +86,11 @@ pub(super) async fn show(
     responses((status = 200, body = List<Step>))
 )]
 pub(super) async fn steps(
-    State(api): State<Api>,
-    bearer: Bearer,
+    allowed: Allowed<View<Operations>>,
     Path(id): Path<String>,
 ) -> Answer<Json<List<Step>>> {
-    let mut conn = api.store.connection().await?;
-    let operation = find(&mut conn, &bearer, &id).await?;
+    let mut conn = allowed.read().await?;
+    let operation = find(&mut conn, allowed.organization()?, &id).await?;
     Ok(Json(List::whole(view(&mut conn, operation).await?.steps)))
 }
 
@@ -108,12 +101,11 @@ pub(super) async fn steps(
     responses((status = 200, body = List<Step>))
 )]
 pub(super) async fn steps_by_kind(
-    State(api): State<Api>,
-    bearer: Bearer,
+    allowed: Allowed<View<Operations>>,
     Path((kind, id)): Path<(String, String)>,
 ) -> Answer<Json<List<Step>>> {
-    let mut conn = api.store.connection().await?;
-    let operation = find(&mut conn, &bearer, &id).await?;
+    let mut conn = allowed.read().await?;
+    let operation = find(&mut conn, allowed.organization()?, &id).await?;
     if operation.kind != kind {
         return Err(Failure::not_found("operation", &id));
     }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::{Accepted, ServerAccepted, accepted, check_credentials, check_fingerprint};
 use crate::{
     Api,
-    auth::Bearer,
+    access::{Act, Allowed, Manage, Servers},
     body::Json,
     checks::Checks,
     operations,
@@ -64,21 +64,24 @@ pub(super) struct AddServer {
     responses((status = 202, body = ServerAccepted))
 )]
 pub(super) async fn add(
+    allowed: Allowed<Manage<Servers>>,
     State(api): State<Api>,
-    bearer: Bearer,
     Json(body): Json<AddServer>,
 ) -> Answer<Accepted> {
-    let (new, params) = body.checked(bearer.organization)?;
-    let mut tx = api.store.begin().await?;
-    let id = rows::insert(&mut tx, api.store.sealer(), &new)
+    let (new, params) = body.checked(allowed.organization()?)?;
+    let mut change = allowed.change().await?;
+    let id = rows::insert(&mut change, api.store.sealer(), &new)
         .await
         .map_err(|error| taken(error, &new.name))?;
-    let server = rows::get(&mut tx, id)
+    let server = rows::get(&mut change, id)
         .await?
         .ok_or_else(|| Problem::internal("the new server is gone"))?;
-    let requested = server_validate::request(&mut tx, &server, &params).await;
-    let operation = operations::begin(&api, tx, id.uuid(), requested).await?;
-    accepted(&api, id, operation).await
+    let requested = server_validate::request(&mut change, &server, &params).await;
+    let operation = operations::requested(&allowed, id.uuid(), requested).await?;
+    let answer = accepted(&mut change, id, operation).await?;
+    let act = Act::new("server.created").on("server", id, &server.name);
+    operations::begin(&api, change, act.after(&answer.1.server)).await?;
+    Ok(answer)
 }
 
 fn taken(error: ocore_store::Error, name: &str) -> Failure {

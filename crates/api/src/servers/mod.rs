@@ -14,7 +14,7 @@ use base64::{
 };
 use chrono::{DateTime, Utc};
 use ocore_domain::{
-    OperationId, ServerId,
+    OperationId, OrganizationId, ServerId,
     server::{AuthMethod, DockerRoute, Privilege, ServerFacts, ServerStatus},
 };
 use ocore_store::{PgConnection, servers as rows, views};
@@ -22,23 +22,21 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Api,
-    auth::Bearer,
+    access::{Routes, guarded},
     checks::Checks,
     operations::{self, Operation},
     problem::{Answer, Failure},
 };
 
-pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::default()
-        .routes(routes!(read::list))
-        .routes(routes!(add::add))
-        .routes(routes!(read::show))
-        .routes(routes!(validate::validate))
-        .routes(routes!(remove::remove))
+pub(crate) fn routes() -> Routes {
+    Routes::default()
+        .with(guarded!(read::list))
+        .with(guarded!(add::add))
+        .with(guarded!(read::show))
+        .with(guarded!(validate::validate))
+        .with(guarded!(remove::remove))
 }
 
 /// A server.
@@ -120,19 +118,22 @@ struct ServerAccepted {
 type Accepted = (StatusCode, Json<ServerAccepted>);
 
 /// The answer to a request that began an operation on a server.
-async fn accepted(api: &Api, server: ServerId, operation: OperationId) -> Answer<Accepted> {
-    let mut conn = api.store.connection().await?;
-    let row = rows::get(&mut conn, server)
+async fn accepted(conn: &mut PgConnection, server: ServerId, operation: OperationId) -> Answer<Accepted> {
+    let row = rows::get(conn, server)
         .await?
         .ok_or_else(|| Failure::not_found("server", &server.to_string()))?;
-    let server = view(&mut conn, row).await?;
-    let operation = operations::view_of(&mut conn, operation).await?;
+    let server = view(conn, row).await?;
+    let operation = operations::view_of(conn, operation).await?;
     Ok((StatusCode::ACCEPTED, Json(ServerAccepted { server, operation })))
 }
 
 /// The server of this name or id, if it is the bearer's.
-pub(crate) async fn find(conn: &mut PgConnection, bearer: &Bearer, id_or_name: &str) -> Answer<rows::Server> {
-    let found = rows::find(conn, bearer.organization, id_or_name).await?;
+pub(crate) async fn find(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    id_or_name: &str,
+) -> Answer<rows::Server> {
+    let found = rows::find(conn, organization, id_or_name).await?;
     found.ok_or_else(|| Failure::not_found("server", id_or_name))
 }
 

@@ -1,9 +1,6 @@
 //! `GET /api/servers` and `GET /api/servers/{id}`.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::Path};
 use ocore_domain::server::ServerStatus;
 use ocore_store::{Page, servers as rows};
 use serde::Deserialize;
@@ -11,8 +8,7 @@ use utoipa::IntoParams;
 
 use super::{Server, find, view, views};
 use crate::{
-    Api,
-    auth::Bearer,
+    access::{Allowed, Servers, View},
     body::Query,
     page::{self, List},
     problem::Answer,
@@ -38,15 +34,14 @@ pub(super) struct Wanted {
     responses((status = 200, body = List<Server>))
 )]
 pub(super) async fn list(
-    State(api): State<Api>,
-    bearer: Bearer,
+    allowed: Allowed<View<Servers>>,
     Query(query): Query<Wanted>,
 ) -> Answer<Json<List<Server>>> {
     let page = page::wanted::<String>(query.limit, query.cursor)?;
-    let mut conn = api.store.connection().await?;
+    let mut conn = allowed.read().await?;
     let found = rows::list(
         &mut conn,
-        bearer.organization,
+        allowed.organization()?,
         query.search.as_deref(),
         query.status,
         &page,
@@ -73,12 +68,8 @@ pub(super) async fn list(
     get, path = "/api/servers/{id}", operation_id = "showServer", tag = "servers", params(("id" = String, Path, description = "Id or name")),
     responses((status = 200, body = Server))
 )]
-pub(super) async fn show(
-    State(api): State<Api>,
-    bearer: Bearer,
-    Path(id): Path<String>,
-) -> Answer<Json<Server>> {
-    let mut conn = api.store.connection().await?;
-    let server = find(&mut conn, &bearer, &id).await?;
+pub(super) async fn show(allowed: Allowed<View<Servers>>, Path(id): Path<String>) -> Answer<Json<Server>> {
+    let mut conn = allowed.read().await?;
+    let server = find(&mut conn, allowed.organization()?, &id).await?;
     Ok(Json(view(&mut conn, server).await?))
 }

@@ -6,7 +6,13 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Accepted, ServerAccepted, accepted, find};
-use crate::{Api, auth::Bearer, body::Query, confirm, operations, problem::Answer};
+use crate::{
+    Api,
+    access::{Act, Allowed, Manage, Servers},
+    body::Query,
+    confirm, operations,
+    problem::Answer,
+};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -27,16 +33,23 @@ pub(super) struct Wanted {
     responses((status = 202, body = ServerAccepted))
 )]
 pub(super) async fn remove(
+    allowed: Allowed<Manage<Servers>>,
     State(api): State<Api>,
-    bearer: Bearer,
     Path(id): Path<String>,
     Query(query): Query<Wanted>,
 ) -> Answer<Accepted> {
-    let mut tx = api.store.begin().await?;
-    let server = find(&mut tx, &bearer, &id).await?;
+    let mut change = allowed.change().await?;
+    let server = find(&mut change, allowed.organization()?, &id).await?;
     confirm::by_name(query.confirm.as_deref(), &[&server.name])?;
     let params = server_remove::Params { force: query.force };
-    let requested = server_remove::request(&mut tx, &server, &params).await;
-    let operation = operations::begin(&api, tx, server.id.uuid(), requested).await?;
-    accepted(&api, server.id, operation).await
+    if query.force {
+        // What a lost server bore is forgotten with it: reservations, which are not for requests, too.
+        change.leave_tenancy().await?;
+    }
+    let requested = server_remove::request(&mut change, &server, &params).await;
+    let operation = operations::requested(&allowed, server.id.uuid(), requested).await?;
+    let answer = accepted(&mut change, server.id, operation).await?;
+    let act = Act::new("server.deleted").on("server", server.id, &server.name);
+    operations::begin(&api, change, act.before(&answer.1.server)).await?;
+    Ok(answer)
 }

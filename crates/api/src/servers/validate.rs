@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use ocore_domain::server::AuthMethod;
 use ocore_operations::server_validate;
 use ocore_store::{
-    PgConnection, Sealer,
+    Sealer,
     servers::{self as rows, Credentials},
 };
 use secrecy::SecretString;
@@ -12,7 +12,14 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{Accepted, ServerAccepted, accepted, check_credentials, check_fingerprint, find};
-use crate::{Api, auth::Bearer, body::Json, checks::Checks, operations, problem::Answer};
+use crate::{
+    Api,
+    access::{Act, Allowed, Change, Manage, Servers},
+    body::Json,
+    checks::Checks,
+    operations,
+    problem::Answer,
+};
 
 /// What changed since.
 #[derive(Deserialize, ToSchema)]
@@ -43,23 +50,26 @@ pub(super) struct ValidateServer {
     responses((status = 202, body = ServerAccepted))
 )]
 pub(super) async fn validate(
+    allowed: Allowed<Manage<Servers>>,
     State(api): State<Api>,
-    bearer: Bearer,
     Path(id): Path<String>,
     Json(body): Json<ValidateServer>,
 ) -> Answer<Accepted> {
-    let mut tx = api.store.begin().await?;
-    let server = find(&mut tx, &bearer, &id).await?;
-    let params = body.apply(&mut tx, api.store.sealer(), &server).await?;
-    let requested = server_validate::request(&mut tx, &server, &params).await;
-    let operation = operations::begin(&api, tx, server.id.uuid(), requested).await?;
-    accepted(&api, server.id, operation).await
+    let mut change = allowed.change().await?;
+    let server = find(&mut change, allowed.organization()?, &id).await?;
+    let params = body.apply(&mut change, api.store.sealer(), &server).await?;
+    let requested = server_validate::request(&mut change, &server, &params).await;
+    let operation = operations::requested(&allowed, server.id.uuid(), requested).await?;
+    let answer = accepted(&mut change, server.id, operation).await?;
+    let act = Act::new("server.updated").on("server", server.id, &server.name);
+    operations::begin(&api, change, act.after(&answer.1.server)).await?;
+    Ok(answer)
 }
 
 impl ValidateServer {
     async fn apply(
         self,
-        tx: &mut PgConnection,
+        change: &mut Change,
         sealer: &Sealer,
         server: &rows::Server,
     ) -> Answer<server_validate::Params> {
@@ -78,11 +88,13 @@ impl ValidateServer {
                 _ => AuthMethod::Key,
             };
             if given.private_key.is_none() && given.passphrase.is_some() && method == AuthMethod::Key {
-                given.private_key = rows::secrets(tx, sealer, server).await?.0.private_key;
+                // What opens a server cannot be read within the walls.
+                change.leave_tenancy().await?;
+                given.private_key = rows::secrets(change, sealer, server).await?.0.private_key;
             }
             check_credentials(&mut checks, method, &given);
             checks.done()?;
-            rows::set_credentials(tx, sealer, server, method, &given).await?;
+            rows::set_credentials(change, sealer, server, method, &given).await?;
         } else {
             checks.done()?;
         }

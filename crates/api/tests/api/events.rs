@@ -23,9 +23,9 @@ async fn claimed(client: &Client) -> Claimed {
         .await
         .ok(202);
     let worker = WorkerId::new();
-    let mut conn = client.api.store.connection().await.unwrap();
+    let mut conn = client.store.connection().await.unwrap();
     rows::register_worker(&mut conn, worker, "test", 1).await.unwrap();
-    let tx = client.api.store.begin().await.unwrap();
+    let tx = client.store.begin().await.unwrap();
     rows::claim(tx, worker, &["server_validate".to_owned()], 1, 1)
         .await
         .unwrap()
@@ -42,13 +42,13 @@ async fn say(client: &Client, claim: &Claimed, seqs: std::ops::RangeInclusive<i6
         line: format!("line {seq}\nand more"),
     };
     let events: Vec<Event> = seqs.map(line).collect();
-    let mut conn = client.api.store.connection().await.unwrap();
+    let mut conn = client.store.connection().await.unwrap();
     assert!(rows::append_events(&mut conn, claim, &events).await.unwrap());
 }
 
 async fn end(client: &Client, claim: &Claimed) {
     let end = Finish::of(claim, OperationState::Done);
-    let mut conn = client.api.store.connection().await.unwrap();
+    let mut conn = client.store.connection().await.unwrap();
     assert!(rows::finish(&mut conn, &end, None).await.unwrap());
 }
 
@@ -201,7 +201,7 @@ async fn a_stream_ends_when_the_process_is_to_end(pool: PgPool) {
     let client = Client::new(pool).await;
     let claim = claimed(&client).await;
     let body = client.stream(&path(claim.id), None).await;
-    client.api.closing.cancel();
+    client.closing.cancel();
     let heard = timeout(Duration::from_secs(5), read(body, |_| false))
         .await
         .unwrap();

@@ -10,15 +10,15 @@ use crate::support::Client;
 
 async fn moved(client: &Client, instance: &Value, transition: Transition) {
     let id: InstanceId = serde_json::from_value(instance["id"].clone()).unwrap();
-    let mut conn = client.api.store.connection().await.unwrap();
+    let mut conn = client.store.connection().await.unwrap();
     rows::transition(&mut conn, id, transition, None).await.unwrap();
 }
 
 async fn secrets(client: &Client, instance: &Value) -> rows::Secrets {
     let id: InstanceId = serde_json::from_value(instance["id"].clone()).unwrap();
-    let mut conn = client.api.store.connection().await.unwrap();
+    let mut conn = client.store.connection().await.unwrap();
     let row = rows::get(&mut conn, id).await.unwrap().unwrap();
-    rows::secrets(&mut conn, client.api.store.sealer(), &row)
+    rows::secrets(&mut conn, client.store.sealer(), &row)
         .await
         .unwrap()
 }
@@ -315,7 +315,7 @@ async fn the_log_of_a_server_that_is_away_is_a_problem(pool: PgPool) {
         json!({"name": "far", "authMethod": "password", "host": "127.0.0.1", "port": 1, "sshPassword": "x"});
     let server = client.active(far).await;
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
-    let mut conn = client.api.store.connection().await.unwrap();
+    let mut conn = client.store.connection().await.unwrap();
     servers::pin_host_key(&mut conn, server, Some(key)).await.unwrap();
     drop(conn);
     client

@@ -41,7 +41,7 @@ async fn a_server_is_added_shown_and_removed(pool: PgPool) {
     }
 
     let id = serde_json::from_value(server["id"].clone()).unwrap();
-    let mut conn = client.api.store.connection().await.unwrap();
+    let mut conn = client.store.connection().await.unwrap();
     rows::pin_host_key(&mut conn, id, Some(HOST_KEY)).await.unwrap();
     assert_eq!(
         client.get("/api/servers/web%20one").await.ok(200)["hostKeyFingerprint"],
@@ -175,10 +175,10 @@ async fn a_server_is_validated_again_with_other_credentials(pool: PgPool) {
         .post("/api/servers/one/validate", json!({"sshKeyPassphrase": "other"}))
         .await
         .ok(202);
-    let mut conn = client.api.store.connection().await.unwrap();
+    let mut conn = client.store.connection().await.unwrap();
     let id = serde_json::from_value(added["server"]["id"].clone()).unwrap();
     let row = rows::get(&mut conn, id).await.unwrap().unwrap();
-    let (kept, _) = rows::secrets(&mut conn, client.api.store.sealer(), &row)
+    let (kept, _) = rows::secrets(&mut conn, client.store.sealer(), &row)
         .await
         .unwrap();
     assert_eq!(kept.private_key.unwrap().expose_secret(), "k");
@@ -230,7 +230,7 @@ async fn a_server_that_is_lost_is_forgotten_with_its_instances(pool: PgPool) {
         .ok(202);
     let forget = "/api/servers/one?confirm=one&force=true";
     client.delete(forget).await.problem(409, "resource.in_use");
-    let mut conn = client.api.store.connection().await.unwrap();
+    let mut conn = client.store.connection().await.unwrap();
     rows::set_status(&mut conn, server, ServerStatus::Unreachable, None)
         .await
         .unwrap();

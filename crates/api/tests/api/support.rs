@@ -7,20 +7,28 @@ use axum::{
 };
 use chrono::Utc;
 use http_body_util::BodyExt;
-use ocore_api::Api;
+use ocore_api::{Api, Proxies};
 use ocore_domain::{
     OrganizationId, ServerId,
     server::{DockerRoute, Privilege, ServerFacts, ServerStatus},
 };
 use ocore_operations::Hands;
-use ocore_store::{Sealer, Store, notifications::Notifications, servers, tokens};
+use ocore_store::{
+    Sealer, Store,
+    api_keys::{self, NewApiKey},
+    notifications::Notifications,
+    servers,
+};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 pub(crate) struct Client {
-    pub(crate) api: Api,
+    pub(crate) store: Store,
+    /// Ends the streams.
+    pub(crate) closing: CancellationToken,
     router: Router,
     token: String,
 }
@@ -83,22 +91,24 @@ impl Client {
         let store = Store::new(pool.clone(), Sealer::new(&"k".repeat(32).into(), &[]));
         let notifications = Notifications::listen(pool);
         let hands = Hands::new(store.clone(), notifications.clone());
-        let token = tokens::create(
+        let (_, token) = api_keys::create(
             &mut store.connection().await.unwrap(),
-            OrganizationId::DEFAULT,
-            "test",
+            &NewApiKey::administrator(OrganizationId::DEFAULT, "test"),
         )
         .await
         .unwrap();
-        let api = Api {
-            store,
+        let closing = CancellationToken::new();
+        let api = Api::new(
+            store.clone(),
             notifications,
             hands,
-            closing: tokio_util::sync::CancellationToken::new(),
-        };
+            closing.clone(),
+            Proxies::default(),
+        );
         Self {
-            router: ocore_api::router(api.clone()),
-            api,
+            router: ocore_api::router(api),
+            store,
+            closing,
             token: token.expose_secret().to_owned(),
         }
     }
@@ -173,7 +183,7 @@ impl Client {
         let path = format!("/api/operations/{validation}/cancel");
         self.post(&path, json!({})).await.ok(202);
         let id: ServerId = serde_json::from_value(added["server"]["id"].clone()).unwrap();
-        let mut conn = self.api.store.connection().await.unwrap();
+        let mut conn = self.store.connection().await.unwrap();
         servers::set_facts(&mut conn, id, &facts()).await.unwrap();
         servers::set_status(&mut conn, id, ServerStatus::Active, None)
             .await

@@ -360,7 +360,9 @@ async fn a_cancelled_operation_drops_what_runs_and_takes_back_the_rest(pool: PgP
     let running = engine.spawn(&UNDOABLE, claim, faults.clone());
     faults.waiting.cancelled().await;
     let operation = engine.seen(id).await.operation;
-    crate::cancel(engine.hands.store(), &operation).await.unwrap();
+    crate::cancel(&mut engine.hands.store().connection().await.unwrap(), &operation)
+        .await
+        .unwrap();
     let ended = timeout(secs(10), running).await.unwrap().unwrap();
     assert_eq!(ended, Ok(OperationState::Cancelled));
     let seen = engine.seen(id).await;

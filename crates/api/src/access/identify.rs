@@ -1,0 +1,104 @@
+//! Finds out who sent a request, once for each.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, header, request::Parts},
+    middleware::Next,
+    response::Response,
+};
+use ocore_store::api_keys;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{
+    Actor, Membership, Principal,
+    allowed::{Origin, unauthenticated},
+    principal::forbidden,
+};
+use crate::{
+    Api,
+    problem::{Answer, Failure},
+    request::RequestId,
+};
+
+/// What is known of a request's sender.
+#[derive(Clone, Debug)]
+pub(crate) struct Identified {
+    /// Who it is; nobody, when the request bears no credentials; or why those it bears are refused.
+    pub(crate) principal: Result<Option<Principal>, Failure>,
+    pub(crate) origin: Origin,
+}
+
+/// Notes for the rest of the request who sent it. It refuses nobody: what a route requires is its own matter.
+pub(crate) async fn identify(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let principal = principal(&api, &parts).await;
+    let origin = Origin {
+        address: api.proxies.address(&parts),
+        user_agent: text(&parts.headers, "user-agent").map(|agent| agent.chars().take(300).collect()),
+        request_id: parts
+            .extensions
+            .get::<RequestId>()
+            .map(|id| id.0.clone())
+            .unwrap_or_default(),
+    };
+    parts.extensions.insert(Identified { principal, origin });
+    next.run(Request::from_parts(parts, body)).await
+}
+
+async fn principal(api: &Api, parts: &Parts) -> Answer<Option<Principal>> {
+    let slug = text(&parts.headers, "x-org-slug");
+    let Some(token) = bearer(&parts.headers)? else {
+        return Ok(None);
+    };
+    if token.expose_secret().starts_with("ocore_") {
+        return by_key(api, &token, slug).await.map(Some);
+    }
+    Err(unauthenticated("The token is not valid"))
+}
+
+async fn by_key(api: &Api, key: &SecretString, slug: Option<&str>) -> Answer<Principal> {
+    let mut conn = api.store.store().connection().await?;
+    let key = api_keys::open(&mut conn, key)
+        .await?
+        .ok_or_else(|| unauthenticated("The API key is not valid, or not any more"))?;
+    if slug.is_some_and(|slug| slug != key.organization_slug) {
+        return Err(forbidden(
+            "The API key belongs to another organization than the header `X-Org-Slug` names",
+            "Leave the header out, or use a key of that organization.",
+        ));
+    }
+    Ok(Principal {
+        is_server_admin: key.is_server_admin,
+        actor: Actor::ApiKey {
+            id: key.id,
+            name: key.name,
+        },
+        membership: Some(Membership {
+            organization: key.organization,
+            slug: key.organization_slug,
+            permissions: key.permissions,
+            is_owner: false,
+            scope: key.scope,
+            lacks_passkey: false,
+        }),
+    })
+}
+
+/// The token in the header `Authorization`.
+fn bearer(headers: &HeaderMap) -> Answer<Option<SecretString>> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return Ok(None);
+    };
+    let token = value.to_str().ok().and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        let token = token.trim();
+        (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.into())
+    });
+    token
+        .map(Some)
+        .ok_or_else(|| unauthenticated("The header `Authorization` holds no bearer token"))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}

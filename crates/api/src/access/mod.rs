@@ -1,0 +1,31 @@
+//! Who asks, what they may do, and the transactions in which they do it.
+//!
+//! Every handler's first argument is an [`Allowed`] that names what it takes to be let in; [`guarded!`](crate::access::guarded) is the
+//! only way to a route, and it takes no other handler. What a handler reads and changes it reads and changes through it:
+//! [`Allowed::read`] and [`Allowed::change`] begin a transaction of the organization, and a change is committed only
+//! together with the record of it.
+
+mod act;
+mod address;
+mod allowed;
+mod change;
+mod identify;
+mod need;
+mod principal;
+mod routes;
+mod walled;
+
+pub(crate) use act::Act;
+pub use address::Proxies;
+pub(crate) use allowed::{Allowed, Reader};
+pub(crate) use change::Change;
+pub(crate) use identify::identify;
+pub use need::Requirement;
+pub(crate) use need::{
+    Anyone, ApiKeys, AuditLogs, Backups, InTenancy, Instances, Manage, Member, Members, Monitoring, Need,
+    Operations, Organization, Owner, Roles, ServerAdmin, Servers, SignedIn, View,
+};
+pub(crate) use principal::{Actor, Membership, Principal};
+pub use routes::Route;
+pub(crate) use routes::{Routes, guard, guarded};
+pub(crate) use walled::Walled;

@@ -1,0 +1,75 @@
+//! The limits of a grant: a member or an API key may be kept to a part of an organization.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{InstanceId, ServerId, instance::EnvironmentType};
+
+/// What a grant is limited to. Each list that is given narrows it further; one that is not given does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scope {
+    /// Only these servers, and the instances on them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers: Option<BTreeSet<ServerId>>,
+    /// Only these instances, and their servers to look at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instances: Option<BTreeSet<InstanceId>>,
+    /// Only instances for these purposes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environments: Option<Vec<EnvironmentType>>,
+}
+
+impl Scope {
+    /// Whether there is no limit.
+    pub const fn is_whole(&self) -> bool {
+        self.servers.is_none() && self.instances.is_none() && self.environments.is_none()
+    }
+
+    /// Whether everything in it is in another one too: nobody grants more than they have.
+    pub fn is_within(&self, other: &Self) -> bool {
+        fn subset<T: PartialEq>(mine: Option<impl IntoIterator<Item = T>>, theirs: Option<Vec<T>>) -> bool {
+            match (mine, theirs) {
+                (_, None) => true,
+                (None, Some(_)) => false,
+                (Some(mine), Some(theirs)) => mine.into_iter().all(|one| theirs.contains(&one)),
+            }
+        }
+        let list = |ids: &Option<BTreeSet<ServerId>>| ids.as_ref().map(|ids| ids.iter().copied().collect());
+        let instances =
+            |ids: &Option<BTreeSet<InstanceId>>| ids.as_ref().map(|ids| ids.iter().copied().collect());
+        subset(self.servers.clone(), list(&other.servers))
+            && subset(self.instances.clone(), instances(&other.instances))
+            && subset(self.environments.clone(), other.environments.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_grants_more_than_they_have() {
+        let (one, two) = (ServerId::new(), ServerId::new());
+        let whole = Scope::default();
+        let both = Scope {
+            servers: Some([one, two].into()),
+            ..Scope::default()
+        };
+        let staging = Scope {
+            servers: Some([one].into()),
+            environments: Some(vec![EnvironmentType::Staging]),
+            ..Scope::default()
+        };
+        assert!(whole.is_whole() && !staging.is_whole());
+        assert!(staging.is_within(&both) && both.is_within(&whole) && staging.is_within(&staging));
+        assert!(!both.is_within(&staging) && !whole.is_within(&both));
+        let nothing = Scope {
+            servers: Some(BTreeSet::new()),
+            ..Scope::default()
+        };
+        assert!(nothing.is_within(&both) && !both.is_within(&nothing));
+    }
+}

@@ -1,0 +1,148 @@
+//! Keys for programs: shown once, kept as a hash.
+
+use chrono::{DateTime, Utc};
+use ocore_domain::{
+    ApiKeyId, OrganizationId, UserId,
+    access::{Permissions, Scope},
+};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use sqlx::{PgConnection, types::Json};
+
+use crate::Result;
+
+/// What a key is to be.
+#[derive(Clone, Debug)]
+pub struct NewApiKey {
+    /// Whose resources it opens.
+    pub organization: OrganizationId,
+    /// What it is for.
+    pub name: String,
+    /// What it permits.
+    pub permissions: Permissions,
+    /// What it is kept to.
+    pub scope: Scope,
+    /// Whether it also opens what belongs to no organization.
+    pub is_server_admin: bool,
+    /// Who made it.
+    pub created_by: Option<UserId>,
+    /// Until when it is good; without it, until it is revoked.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl NewApiKey {
+    /// A key to everything, for who administers the installation itself.
+    pub fn administrator(organization: OrganizationId, name: &str) -> Self {
+        Self {
+            organization,
+            name: name.to_owned(),
+            permissions: Permissions::all(),
+            scope: Scope::default(),
+            is_server_admin: true,
+            created_by: None,
+            expires_at: None,
+        }
+    }
+}
+
+/// What a key that was sent opens.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The key.
+    pub id: ApiKeyId,
+    /// What it was named when it was made.
+    pub name: String,
+    /// Whose resources.
+    pub organization: OrganizationId,
+    /// The organization's slug.
+    pub organization_slug: String,
+    /// What may be done with them.
+    pub permissions: Permissions,
+    /// With which of them.
+    pub scope: Scope,
+    /// Whether it also opens what belongs to no organization.
+    pub is_server_admin: bool,
+}
+
+/// How much of a key's text is kept readable, to tell keys apart.
+const PREFIX: usize = "ocore_".len() + 6;
+
+fn hash(key: &SecretString) -> Vec<u8> {
+    Sha256::digest(key.expose_secret()).to_vec()
+}
+
+/// Makes a key and answers its text, which nobody can read again.
+pub async fn create(conn: &mut PgConnection, new: &NewApiKey) -> Result<(ApiKeyId, SecretString)> {
+    // 256 random bits: hard to guess, so a plain hash is enough to keep it.
+    let secret: [u8; 32] = rand::random();
+    let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (id, key) = (ApiKeyId::new(), SecretString::from(format!("ocore_{text}")));
+    let scope = (!new.scope.is_whole()).then_some(Json(&new.scope));
+    sqlx::query!(
+        "insert into api_keys (id, organization_id, name, hash, prefix, permissions, scope, is_server_admin, created_by,
+             expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        id as ApiKeyId,
+        new.organization as OrganizationId,
+        new.name,
+        hash(&key),
+        &key.expose_secret()[..PREFIX],
+        &new.permissions.to_words(),
+        scope as Option<Json<&Scope>>,
+        new.is_server_admin,
+        new.created_by as Option<UserId>,
+        new.expires_at,
+    )
+    .execute(conn)
+    .await?;
+    Ok((id, key))
+}
+
+/// Makes the very first key; none when there is one already. Of processes that start together one makes it: call it
+/// in a transaction.
+pub async fn create_first(tx: &mut PgConnection, new: &NewApiKey) -> Result<Option<SecretString>> {
+    sqlx::query!("lock table api_keys in share row exclusive mode")
+        .execute(&mut *tx)
+        .await?;
+    let exist = sqlx::query_scalar!(r#"select exists (select 1 from api_keys) as "exists!""#)
+        .fetch_one(&mut *tx)
+        .await?;
+    if exist {
+        return Ok(None);
+    }
+    Ok(Some(create(tx, new).await?.1))
+}
+
+/// What this key opens, if it is one that is good now; notes its use, at most once a minute.
+pub async fn open(conn: &mut PgConnection, key: &SecretString) -> Result<Option<Opened>> {
+    let hash = hash(key);
+    let found = sqlx::query!(
+        r#"select k.id as "id: ApiKeyId", k.name, k.organization_id as "organization: OrganizationId",
+               o.slug as organization_slug, k.permissions, k.scope as "scope: Json<Scope>", k.is_server_admin,
+               k.last_used_at is null or k.last_used_at < now() - interval '1 minute' as "is_unnoted!"
+           from api_keys k join organizations o on o.id = k.organization_id
+           where k.hash = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
+               and o.deactivated_at is null and o.deleted_at is null"#,
+        hash,
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(row) = found else { return Ok(None) };
+    if row.is_unnoted {
+        sqlx::query!(
+            "update api_keys set last_used_at = now() where id = $1",
+            row.id as ApiKeyId
+        )
+        .execute(conn)
+        .await?;
+    }
+    Ok(Some(Opened {
+        id: row.id,
+        name: row.name,
+        organization: row.organization,
+        organization_slug: row.organization_slug,
+        permissions: Permissions::from_words(&row.permissions),
+        scope: row.scope.map(|scope| scope.0).unwrap_or_default(),
+        is_server_admin: row.is_server_admin,
+    }))
+}
