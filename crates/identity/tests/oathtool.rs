@@ -1,4 +1,9 @@
 //! One-time codes against an implementation of somebody else's: Debian's `oathtool`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 use std::process::Command;
 

@@ -26,7 +26,12 @@ impl Assertion {
         let text = response.to_string();
         let known = serde_json::from_str::<NonDiscoverableAuthenticationRelaxed16>(&text)
             .map_err(|error| Refused::Unreadable(error.to_string()))?;
-        let discoverable = serde_json::from_str::<DiscoverableAuthenticationRelaxed16>(&text).ok();
+        // Asked only where the person is named: of an answer with an empty name the library makes one that panics.
+        let discoverable = known
+            .0
+            .response()
+            .user_handle()
+            .and_then(|_| serde_json::from_str::<DiscoverableAuthenticationRelaxed16>(&text).ok());
         Ok(Self {
             known: known.0,
             discoverable: discoverable.map(|assertion| assertion.0),

@@ -1,4 +1,4 @@
-//! Passkeys: the relying party's side of WebAuthn. The person is always verified by the device (PIN, finger, face), so a
+//! Passkeys: the relying party's side of `WebAuthn`. The person is always verified by the device (PIN, finger, face), so a
 //! passkey alone is proof enough.
 //!
 //! A ceremony has two halves. The first answers options for the browser and a state to be kept for [`LIFETIME`] by the

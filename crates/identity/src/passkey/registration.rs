@@ -8,7 +8,9 @@ use uuid::Uuid;
 use webauthn_rp::{
     PublicKeyCredentialCreationOptions, Registration, RegistrationServerState,
     bin::{Decode, Encode},
-    request::register::{Nickname, PublicKeyCredentialUserEntity, RegistrationVerificationOptions, Username},
+    request::register::{
+        CredProtect, Nickname, PublicKeyCredentialUserEntity, RegistrationVerificationOptions, Username,
+    },
     response::register::{error::RegCeremonyErr, ser_relaxed::RegistrationRelaxed},
 };
 
@@ -60,6 +62,9 @@ impl RelyingParty {
             .collect::<Result<_, _>>()?;
         let mut options = PublicKeyCredentialCreationOptions::passkey(&self.id, entity, exclude);
         options.timeout = timeout;
+        // The library would have the browser pass over devices that do not know this extension, and many do not. We refuse
+        // whoever is not verified in any case.
+        options.extensions.cred_protect = CredProtect::None;
         let (server, client) = options.start_ceremony().map_err(Problem::internal)?;
         let mut options = serde_json::to_value(&client).map_err(Problem::internal)?;
         options["rp"]["name"] = NAME.into();
