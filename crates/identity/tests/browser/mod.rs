@@ -84,14 +84,14 @@ impl Browser {
             last: 0,
             _profile: profile,
         };
-        let target = browser.call("Target.createTarget", json!({"url": "about:blank"}));
+        let target = browser.call("Target.createTarget", &json!({"url": "about:blank"}));
         let attached = browser.call(
             "Target.attachToTarget",
-            json!({"targetId": target["targetId"], "flatten": true}),
+            &json!({"targetId": target["targetId"], "flatten": true}),
         );
         browser.tab = Some(attached["sessionId"].as_str().unwrap().to_owned());
-        browser.call("Page.enable", json!({}));
-        browser.call("WebAuthn.enable", json!({}));
+        browser.call("Page.enable", &json!({}));
+        browser.call("WebAuthn.enable", &json!({}));
         browser
     }
 
@@ -99,7 +99,7 @@ impl Browser {
     pub(crate) fn plug_in(&mut self, authenticator: Authenticator) -> String {
         let answer = self.call(
             "WebAuthn.addVirtualAuthenticator",
-            json!({"options": {
+            &json!({"options": {
                 "protocol": "ctap2",
                 "ctap2Version": "ctap2_1",
                 "transport": authenticator.transport,
@@ -118,7 +118,7 @@ impl Browser {
     pub(crate) fn pull_out(&mut self, authenticator: &str) {
         self.call(
             "WebAuthn.removeVirtualAuthenticator",
-            json!({"authenticatorId": authenticator}),
+            &json!({"authenticatorId": authenticator}),
         );
     }
 
@@ -126,7 +126,7 @@ impl Browser {
     pub(crate) fn credentials(&mut self, authenticator: &str) -> Vec<Value> {
         let answer = self.call(
             "WebAuthn.getCredentials",
-            json!({"authenticatorId": authenticator}),
+            &json!({"authenticatorId": authenticator}),
         );
         answer["credentials"].as_array().unwrap().clone()
     }
@@ -135,13 +135,13 @@ impl Browser {
     pub(crate) fn copy(&mut self, credential: &Value, to: &str) {
         self.call(
             "WebAuthn.addCredential",
-            json!({"authenticatorId": to, "credential": credential}),
+            &json!({"authenticatorId": to, "credential": credential}),
         );
     }
 
     /// Goes to a page.
     pub(crate) fn visit(&mut self, url: &str) {
-        let answer = self.call("Page.navigate", json!({"url": url}));
+        let answer = self.call("Page.navigate", &json!({"url": url}));
         assert!(answer["errorText"].is_null(), "{answer}");
         let begin = Instant::now();
         // A new page's script world comes a moment later.
@@ -175,7 +175,7 @@ impl Browser {
     fn evaluate(&mut self, expression: &str) -> Result<Value, String> {
         let mut answer = self.call(
             "Runtime.evaluate",
-            json!({"expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true}),
+            &json!({"expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true}),
         );
         if answer["exceptionDetails"].is_null() {
             return Ok(answer["result"]["value"].take());
@@ -183,7 +183,7 @@ impl Browser {
         Err(answer["exceptionDetails"]["exception"]["description"].to_string())
     }
 
-    fn call(&mut self, method: &str, params: Value) -> Value {
+    fn call(&mut self, method: &str, params: &Value) -> Value {
         self.last += 1;
         let mut command = json!({"id": self.last, "method": method, "params": params});
         if let Some(tab) = &self.tab {
