@@ -5,9 +5,9 @@ use axum::{
     body::Body,
     http::{HeaderMap, Request, StatusCode, header},
 };
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use http_body_util::BodyExt;
-use ocore_api::{Api, Proxies};
+use ocore_api::{Api, Installation, Proxies, Settings, Signup};
 use ocore_domain::{
     OrganizationId, ServerId,
     server::{DockerRoute, Privilege, ServerFacts, ServerStatus},
@@ -103,7 +103,7 @@ impl Client {
             notifications,
             hands,
             closing.clone(),
-            Proxies::default(),
+            installation(),
         );
         Self {
             router: ocore_api::router(api),
@@ -190,6 +190,20 @@ impl Client {
             .unwrap();
         id
     }
+}
+
+/// An installation for tests.
+pub(crate) fn installation() -> Installation {
+    Installation::new(Settings {
+        app_url: "http://localhost:3000".to_owned(),
+        jwt_secret: "j".repeat(32).into(),
+        access_expiry: TimeDelta::hours(1),
+        refresh_expiry: TimeDelta::days(30),
+        proxies: Proxies::default(),
+        signup: Signup::Open,
+        development: true,
+    })
+    .unwrap()
 }
 
 fn facts() -> ServerFacts {
