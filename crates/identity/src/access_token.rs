@@ -157,12 +157,17 @@ mod tests {
         }
     }
 
-    /// A token with any header and claims, rightly signed with HS256 by the key of the signer.
+    /// A token with any header and claims, rightly signed by the key of the signer, with HS256 unless it can be as it says.
     fn forge(header: &Value, claims: &Value) -> String {
+        let algorithm = match header["alg"].as_str() {
+            Some("HS384") => Algorithm::HS384,
+            Some("HS512") => Algorithm::HS512,
+            _ => Algorithm::HS256,
+        };
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let message = format!("{}.{}", part(header), part(claims));
         let signature =
-            jsonwebtoken::crypto::sign(message.as_bytes(), &signer().encoding, Algorithm::HS256).unwrap();
+            jsonwebtoken::crypto::sign(message.as_bytes(), &signer().encoding, algorithm).unwrap();
         format!("{message}.{signature}")
     }
 

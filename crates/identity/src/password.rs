@@ -200,11 +200,9 @@ mod tests {
             "it has the parameters of today, so it costs the same"
         );
         let kept = hash(secret(GOOD)).await.unwrap();
-        let mut somebody = Duration::MAX;
-        let mut nobody = Duration::MAX;
-        let mut spoiled = Duration::MAX;
-        // The quickest of some: the machine may be busy with other things.
-        for _ in 0..5 {
+        // The quickest of some, for the machine may be busy with other things; more, until that is what they take.
+        let [mut somebody, mut nobody, mut spoiled] = [Duration::MAX; 3];
+        for round in 1..=60 {
             let begin = Instant::now();
             assert!(!verify(secret("wrong password 1"), Some(kept.clone())).await);
             somebody = somebody.min(begin.elapsed());
@@ -214,11 +212,15 @@ mod tests {
             let begin = Instant::now();
             assert!(!verify(secret(GOOD), Some("spoiled".to_owned())).await);
             spoiled = spoiled.min(begin.elapsed());
+            let alike = [nobody, spoiled].iter().all(|other| {
+                let ratio = other.as_secs_f64() / somebody.as_secs_f64();
+                (0.7..1.4).contains(&ratio)
+            });
+            if round >= 5 && alike {
+                return;
+            }
         }
-        for other in [nobody, spoiled] {
-            let ratio = other.as_secs_f64() / somebody.as_secs_f64();
-            assert!((0.6..1.7).contains(&ratio), "{other:?} is not about {somebody:?}");
-        }
+        panic!("somebody takes {somebody:?}, nobody {nobody:?}, a spoiled hash {spoiled:?}");
     }
 
     /// On a runtime of one thread nothing else would run if the hashing were done there.
