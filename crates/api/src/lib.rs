@@ -8,13 +8,18 @@ mod auth;
 mod body;
 mod checks;
 mod confirm;
+mod contract;
+mod docs;
 mod dumps;
 mod health;
+pub mod idempotency;
 mod instances;
+pub mod limits;
 mod openapi;
 mod operations;
 mod page;
 mod problem;
+mod problems;
 mod request;
 mod secrets;
 mod servers;
@@ -61,6 +66,8 @@ fn public() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
         .merge(health::routes())
         .merge(openapi::routes())
+        .merge(docs::routes())
+        .merge(problems::routes())
 }
 
 /// The routes that need a token.

@@ -44,6 +44,12 @@ codes! {
     OperationInProgress = "operation.in_progress",
     /// Other resources depend on the one to be removed.
     InUse = "resource.in_use",
+    /// There were too many requests.
+    TooManyRequests = "request.too_many",
+    /// The idempotency key was sent with another request.
+    IdempotencyMismatch = "request.idempotency_mismatch",
+    /// The request with this idempotency key is still running.
+    IdempotencyInProgress = "request.idempotency_in_progress",
 
     // Reaching a server
     /// Nothing answers at the host and port.

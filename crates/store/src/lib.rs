@@ -13,6 +13,7 @@ pub mod activity;
 pub mod dumps;
 pub mod embedded;
 mod error;
+pub mod idempotency;
 pub mod instances;
 pub mod leases;
 mod migrate;

@@ -41,7 +41,10 @@ pub(super) struct Wanted {
 #[utoipa::path(
     get, path = "/api/instances/{id}/logs", operation_id = "instanceLogs", tag = "instances",
     params(("id" = String, Path, description = "Id, slug or name"), Wanted),
-    responses((status = 200, content_type = "text/plain", body = String))
+    responses(
+        (status = 200, content_type = "text/plain", body = String),
+        (status = 409), (status = 502), (status = 504)
+    )
 )]
 pub(super) async fn logs(
     State(api): State<Api>,

@@ -42,7 +42,7 @@ pub(super) struct Wanted {
 /// Instances by name
 #[utoipa::path(
     get, path = "/api/instances", operation_id = "listInstances", tag = "instances", params(Wanted),
-    responses((status = 200, body = List<Instance>))
+    responses((status = 200, body = List<Instance>), (status = 404, description = "There is no such server"))
 )]
 pub(super) async fn list(
     State(api): State<Api>,
