@@ -7,7 +7,7 @@
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        Content, HeaderBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder,
+        Content, HeaderBuilder, OpenApi, Ref, RefOr, Required,
         header::Header,
         path::{Operation, ParameterBuilder, ParameterIn, PathItem},
         response::Response,
@@ -121,7 +121,10 @@ fn name_the_key(operation: &mut Operation) {
         ))
         .schema(Some(schema))
         .build();
-    operation.parameters.get_or_insert_with(Vec::new).push(key);
+    operation
+        .parameters
+        .get_or_insert_with(Vec::new)
+        .push(RefOr::T(key));
 }
 
 /// Describes an answer of a status that is a fault, where its route did not.
@@ -130,18 +133,16 @@ fn finish((status, answer): (&String, &mut RefOr<Response>)) {
     if answer.description.is_empty() {
         description(status).clone_into(&mut answer.description);
     }
-    let is_fault = status.starts_with(['4', '5']);
-    if is_fault && answer.content.is_empty() {
+    if status.starts_with(['4', '5']) {
         let content = Content::new(Some(RefOr::Ref(Ref::from_schema_name(ProblemDetails::name()))));
-        let with_content = ResponseBuilder::new().content(PROBLEM, content).build();
-        answer.content = with_content.content;
+        answer.content.insert(PROBLEM.to_owned(), RefOr::T(content));
     }
     let header = match status.as_str() {
         "401" => ("WWW-Authenticate", text("How to sign a request.")),
         "429" => ("Retry-After", seconds("After how many seconds to try again.")),
         _ => return,
     };
-    answer.headers.insert(header.0.to_owned(), header.1);
+    answer.headers.insert(header.0.to_owned(), RefOr::T(header.1));
 }
 
 fn text(description: &str) -> Header {
@@ -155,7 +156,7 @@ fn seconds(description: &str) -> Header {
 fn header(kind: Type, description: &str) -> Header {
     let schema = ObjectBuilder::new().schema_type(SchemaType::Type(kind));
     HeaderBuilder::new()
-        .schema(schema)
+        .schema(Some(schema))
         .description(Some(description))
         .build()
 }

@@ -70,7 +70,9 @@ pub async fn once(State(store): State<Store>, request: Request, next: Next) -> R
 /// The key, if there is one.
 fn key(headers: &HeaderMap) -> Answer<Option<String>> {
     let mut given = headers.get_all(KEY).iter();
-    let Some(first) = given.next() else { return Ok(None) };
+    let Some(first) = given.next() else {
+        return Ok(None);
+    };
     let key = first
         .to_str()
         .ok()
@@ -110,7 +112,7 @@ async fn keyed(
     let begun = rows::begin(&mut *store.connection().await?, store.sealer(), &named).await?;
     let id = match begun {
         Begun::Run(id) => id,
-        Begun::Answered(answer) => return Ok(replayed(answer)),
+        Begun::Answered(answer) => return Ok(replayed(&answer)),
         Begun::Running => return Ok(running()),
         Begun::Mismatch => return Err(mismatch()),
     };
@@ -200,7 +202,12 @@ async fn kept(response: Response) -> Option<(Response, Option<rows::Answer>)> {
     let body = to_bytes(body, LONGEST).await.ok()?;
     let mut headers: BTreeMap<String, String> = KEPT
         .iter()
-        .filter_map(|name| Some((name.to_string(), parts.headers.get(name)?.to_str().ok()?.to_owned())))
+        .filter_map(|name| {
+            Some((
+                name.to_string(),
+                parts.headers.get(name)?.to_str().ok()?.to_owned(),
+            ))
+        })
         .collect();
     let content = match parts.extensions.get::<Failure>() {
         Some(failure) => {
@@ -217,12 +224,14 @@ async fn kept(response: Response) -> Option<(Response, Option<rows::Answer>)> {
     Some((Response::from_parts(parts, Body::from(body)), Some(answer)))
 }
 
-fn replayed(answer: rows::Answer) -> Response {
+fn replayed(answer: &rows::Answer) -> Response {
     let body = answer.body.expose_secret();
     let mut response = if answer.headers.contains_key(PROBLEM) {
         match serde_json::from_slice::<Failure>(body) {
             Ok(failure) => failure.into_response(),
-            Err(_) => Failure::from(Problem::internal("an answer that was kept cannot be read")).into_response(),
+            Err(_) => {
+                Failure::from(Problem::internal("an answer that was kept cannot be read")).into_response()
+            }
         }
     } else {
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -230,7 +239,11 @@ fn replayed(answer: rows::Answer) -> Response {
     };
     let headers = response.headers_mut();
     for name in KEPT {
-        match answer.headers.get(name.as_str()).map(|value| HeaderValue::from_str(value)) {
+        match answer
+            .headers
+            .get(name.as_str())
+            .map(|value| HeaderValue::from_str(value))
+        {
             Some(Ok(value)) => drop(headers.insert(name, value)),
             _ => drop(headers.remove(name)),
         }

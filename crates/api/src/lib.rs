@@ -1,7 +1,8 @@
 //! The HTTP API: one file per route, grouped by resource.
 //!
 //! A request passes, from the outside in: [`request`] (its id, its span in the log, its time limit, problems made
-//! into answers), [`auth`] (who sent it), and its handler. Every error is an `application/problem+json`.
+//! into answers), [`auth`] (who sent it), [`idempotency`] (whether it was answered before), and its handler. Every error
+//! is an `application/problem+json`.
 
 mod activity;
 mod auth;
@@ -54,6 +55,10 @@ pub fn router(api: Api) -> Router {
     let (public, _) = public().split_for_parts();
     let (signed, _) = signed().split_for_parts();
     signed
+        .route_layer(middleware::from_fn_with_state(
+            api.store.clone(),
+            idempotency::once,
+        ))
         .route_layer(middleware::from_fn_with_state(api.clone(), auth::require))
         .merge(public)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -28,7 +28,10 @@ use governor::{
     clock::{Clock, DefaultClock},
     middleware::StateInformationMiddleware,
     nanos::Nanos,
-    state::{InMemoryState, NotKeyed, StateStore, keyed::{DashMapStateStore, ShrinkableKeyedStateStore}},
+    state::{
+        InMemoryState, NotKeyed, StateStore,
+        keyed::{DashMapStateStore, ShrinkableKeyedStateStore},
+    },
 };
 use ocore_domain::{Code, Problem};
 
@@ -53,7 +56,11 @@ pub enum Class {
 impl Class {
     /// The class of most requests, by their method.
     pub fn of(method: &Method) -> Self {
-        if method.is_safe() { Self::Read } else { Self::Change }
+        if method.is_safe() {
+            Self::Read
+        } else {
+            Self::Change
+        }
     }
 
     /// Its name in answers.
@@ -251,7 +258,7 @@ impl Counted {
         };
         Self {
             quota,
-            limiter: RateLimiter::new(rate, keys, DefaultClock::default()).with_middleware(),
+            limiter: RateLimiter::new(rate, keys, DefaultClock::default()),
             until_sweep: AtomicU32::new(SWEEP),
         }
     }
@@ -470,7 +477,11 @@ mod tests {
     }
 
     async fn ask(router: &Router, method: &str, principal: Option<&str>, address: [u8; 4]) -> Response {
-        let mut request = Request::builder().method(method).uri("/").body(Body::empty()).unwrap();
+        let mut request = Request::builder()
+            .method(method)
+            .uri("/")
+            .body(Body::empty())
+            .unwrap();
         request
             .extensions_mut()
             .insert(ConnectInfo(SocketAddr::from((address, 1))));

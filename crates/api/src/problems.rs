@@ -73,7 +73,11 @@ mod tests {
     fn every_code_has_its_meaning_and_its_mend() {
         for problem in all() {
             for text in [&problem.meaning, &problem.mend] {
-                assert!(text.ends_with('.') && !text.contains('|'), "{}: {text}", problem.code);
+                assert!(
+                    text.ends_with('.') && !text.contains('|'),
+                    "{}: {text}",
+                    problem.code
+                );
             }
         }
         let taken = described(Code::NameTaken);

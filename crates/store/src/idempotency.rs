@@ -170,9 +170,12 @@ pub async fn answer(
 
 /// Frees the key of a request whose answer is not worth keeping: the next one with it runs again.
 pub async fn forget(conn: &mut PgConnection, id: Uuid) -> Result<()> {
-    sqlx::query!("delete from idempotency_keys where id = $1 and state = 'begun'", id)
-        .execute(conn)
-        .await?;
+    sqlx::query!(
+        "delete from idempotency_keys where id = $1 and state = 'begun'",
+        id
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

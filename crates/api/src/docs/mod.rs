@@ -22,7 +22,9 @@ const POLICY: &str =
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::default().routes(routes!(show)).routes(routes!(style))
+    OpenApiRouter::default()
+        .routes(routes!(show))
+        .routes(routes!(style))
 }
 
 /// This description, for people

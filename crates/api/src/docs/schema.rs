@@ -14,7 +14,10 @@ pub(super) fn kind(schema: &Value) -> Markup {
         }
     }
     if let Some(values) = schema["enum"].as_array() {
-        return joined(values.iter().map(|value| html! { code { (plain(value)) } }), " or ");
+        return joined(
+            values.iter().map(|value| html! { code { (plain(value)) } }),
+            " or ",
+        );
     }
     let types: Vec<&str> = match &schema["type"] {
         Value::String(one) => vec![one],
@@ -101,7 +104,10 @@ mod tests {
         for (schema, told) in [
             (json!({"type": "string", "format": "uuid"}), "string (uuid)"),
             (json!({"type": ["string", "null"]}), "string or null"),
-            (json!({"type": "array", "items": {"type": "boolean"}}), "list of boolean"),
+            (
+                json!({"type": "array", "items": {"type": "boolean"}}),
+                "list of boolean",
+            ),
             (
                 json!({"$ref": "#/components/schemas/Server"}),
                 "<a href=\"#schema-Server\">Server</a>",
@@ -130,7 +136,10 @@ mod tests {
     fn fields_of_parts_are_fields() {
         let all = json!({"Part": {"properties": {"b": {}}, "required": ["b"]}});
         let whole = json!({"allOf": [{"$ref": "#/x/Part"}, {"properties": {"a": {}}}]});
-        let fields: Vec<_> = fields(&whole, &all).iter().map(|f| (f.name, f.is_required)).collect();
+        let fields: Vec<_> = fields(&whole, &all)
+            .iter()
+            .map(|f| (f.name, f.is_required))
+            .collect();
         assert_eq!(fields, [("b", true), ("a", false)]);
     }
 }

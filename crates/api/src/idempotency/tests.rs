@@ -281,7 +281,10 @@ async fn what_is_kept_is_sealed_for_its_row(pool: PgPool) {
         .await;
     assert_eq!(bench.ann("/slow", "a", "x").await.status, 202);
     let moved = bench.ann("/slow", "b", "x").await;
-    assert_eq!((moved.status, &moved.json()["code"]), (500, &"secret.unreadable".into()));
+    assert_eq!(
+        (moved.status, &moved.json()["code"]),
+        (500, &"secret.unreadable".into())
+    );
 }
 
 #[sqlx::test(migrations = "../store/migrations")]
@@ -336,9 +339,17 @@ async fn what_a_lost_process_began_is_taken_over(pool: PgPool) {
         body: text.as_bytes().to_vec().into(),
     };
     // The lost one comes back: it changes nothing any more.
-    assert!(!rows::answer(&mut conn, sealer, &named, lost, &answer("lost")).await.unwrap());
+    assert!(
+        !rows::answer(&mut conn, sealer, &named, lost, &answer("lost"))
+            .await
+            .unwrap()
+    );
     rows::forget(&mut conn, lost).await.unwrap();
-    assert!(rows::answer(&mut conn, sealer, &named, next, &answer("next")).await.unwrap());
+    assert!(
+        rows::answer(&mut conn, sealer, &named, next, &answer("next"))
+            .await
+            .unwrap()
+    );
     let Begun::Answered(kept) = rows::begin(&mut conn, sealer, &named).await.unwrap() else {
         panic!("it was answered");
     };

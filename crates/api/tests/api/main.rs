@@ -3,6 +3,7 @@
 
 mod auth;
 mod canary;
+mod docs;
 mod events;
 mod health;
 mod instances;
