@@ -14,6 +14,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
+use ocore_testbed::command::read;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
@@ -28,38 +30,78 @@ const START: Duration = Duration::from_secs(90);
 const REQUESTS: Duration = Duration::from_secs(300);
 /// Requests made up for each route, beside those at the bounds of its parameters.
 const EXAMPLES: &str = "20";
-/// The same requests every time; another number makes up others.
-const SEED: &str = "20261125";
 
-/// Builds oCore, starts it on nothing, and asks it everything.
-pub(crate) fn command() -> Result<()> {
+/// What a validation that went well leaves behind.
+const ACTIVE: &str = r#"update servers set status = 'active', facts = '{
+    "osName": "Debian GNU/Linux", "osVersion": "12", "kernel": "6.1", "architecture": "x86_64", "cpuCores": 4,
+    "ramTotalBytes": 1000000000000, "diskTotalBytes": 1000000000000, "diskAvailableBytes": 1000000000000,
+    "dockerVersion": "27.0", "dockerRoute": "streamlocal", "privilege": "root", "bootId": "b",
+    "observedAt": "2026-01-01T00:00:00Z"}' where name = 'contract'"#;
+
+/// Builds oCore, starts it on nothing, and asks it everything: the same every time, or what follows from a seed.
+pub(crate) fn command(seed: Option<u64>) -> Result<()> {
     let tool = setup::schemathesis()?;
     crate::process::run(&mut cargo(&["build", "--quiet", "-p", "ocore"]))?;
     let mut plane = Plane::start(&workspace::target().join("debug/ocore"))?;
-    let asked = ask(&tool, &plane);
+    let asked = furnish(&plane).and_then(|operation| ask(&tool, &plane, &operation, seed));
     if !plane.runs() {
         bail!("`ocore serve` ended meanwhile; it said:\n{}", plane.said());
     }
     asked
 }
 
+/// Makes a server and an instance, both named `contract`, so that requests can be about something; answers the
+/// operation that makes the instance. Nothing listens where the server is said to be.
+fn furnish(plane: &Plane) -> Result<String> {
+    let server = json!({
+        "name": "contract", "authMethod": "password", "sshPassword": "none", "host": "127.0.0.1", "port": 1,
+    });
+    let validation = plane.post("/api/servers", &server)?;
+    plane.post(&format!("/api/operations/{validation}/cancel"), &json!({}))?;
+    let instance = json!({"name": "contract", "serverId": "contract"});
+    let deadline = Instant::now() + START;
+    let operation = loop {
+        // An instance is only made on a server that was seen to be good.
+        plane.sql(ACTIVE)?;
+        match plane.post("/api/instances", &instance) {
+            Ok(operation) => break operation,
+            Err(error) if Instant::now() > deadline || interrupted() => return Err(error),
+            Err(_) => sleep(Duration::from_millis(200)),
+        }
+    };
+    // Made it cannot be, but what is asked about it can be answered as if it were.
+    while plane.get(&format!("/api/operations/{operation}"))?["finishedAt"].is_null() {
+        if Instant::now() > deadline || interrupted() {
+            bail!("the operation {operation} does not end");
+        }
+        sleep(Duration::from_millis(200));
+    }
+    plane.sql(ACTIVE)?;
+    plane.sql("update instances set status = 'running' where name = 'contract'")?;
+    Ok(operation)
+}
+
 /// Runs schemathesis; its report is for whoever reads along.
-fn ask(tool: &Path, plane: &Plane) -> Result<()> {
-    println!("seed {SEED}, {EXAMPLES} examples a route");
+fn ask(tool: &Path, plane: &Plane, operation: &str, seed: Option<u64>) -> Result<()> {
     let folder = workspace::root().join("xtask/contract");
+    let config = plane.folder.path().join("schemathesis.toml");
+    let template = fs::read_to_string(folder.join("schemathesis.toml"))?;
+    fs::write(&config, template.replace("@OPERATION@", operation))?;
     let mut run = Command::new(tool);
     run.arg("--config-file")
-        .arg(folder.join("schemathesis.toml"))
+        .arg(&config)
         .args(["run", &format!("{}/api/openapi.json", plane.url)])
-        .args(["--seed", SEED, "--max-examples", EXAMPLES])
-        .arg("--generation-deterministic")
-        .args(["--generation-database", "none"])
+        .args(["--max-examples", EXAMPLES])
         .env("OCORE_URL", &plane.url)
         .env("OCORE_TOKEN", &plane.token)
         .env("OCORE_HOOKS", folder.join("hooks.py"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .current_dir(plane.folder.path())
         .stdin(Stdio::null());
+    match seed {
+        None => run.arg("--generation-deterministic"),
+        Some(seed) => run.args(["--generation-database", "none", "--seed", &seed.to_string()]),
+    };
     let mut running = run.spawn().context("could not start schemathesis")?;
     let deadline = Instant::now() + REQUESTS;
     let mut asked_to_end = false;
@@ -127,6 +169,56 @@ impl Plane {
         (plane.url, plane.token) = introduction(out)
             .with_context(|| format!("`ocore serve` did not start; it said:\n{}", plane.said()))?;
         Ok(plane)
+    }
+
+    /// Sends a request that begins an operation, and answers that one's id.
+    fn post(&self, path: &str, body: &Value) -> Result<String> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .into();
+        let mut answer = agent
+            .post(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.token))
+            .send_json(body)?;
+        let said: Value = answer.body_mut().read_json()?;
+        let id = said["operation"]["id"].as_str().or_else(|| said["id"].as_str());
+        Ok(id
+            .with_context(|| format!("POST {path} was answered {said}"))?
+            .to_owned())
+    }
+
+    fn get(&self, path: &str) -> Result<Value> {
+        let mut answer = ureq::get(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.token))
+            .call()?;
+        Ok(answer.body_mut().read_json()?)
+    }
+
+    /// Changes something in its database.
+    fn sql(&self, statement: &str) -> Result<()> {
+        let socket = self.folder.path().join("data/postgres");
+        let mut psql = as_user(
+            unprivileged_user()?.as_ref(),
+            &postgres::programs()?.join("psql"),
+            Signal::SIGTERM,
+        );
+        psql.args([
+            "-X",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            "ocore",
+            "-d",
+            "ocore",
+            "-c",
+            statement,
+        ])
+        .arg("-h")
+        .arg(socket)
+        .current_dir(self.folder.path());
+        read(&mut psql).map(drop)
     }
 
     fn runs(&mut self) -> bool {

@@ -32,7 +32,7 @@ pub(crate) fn command(fast: bool) -> Result<ExitCode> {
     report.stage("rustdoc", rustdoc)?;
     let profile = if fast { "fast" } else { "default" };
     report.tests("tests", profile, || tests(fast))?;
-    report.stage("contract", contract::command)?;
+    report.stage("contract", || contract::command(None))?;
     if !fast && report.failed.is_empty() {
         report.tests("end-to-end tests", "e2e", end_to_end)?;
     } else if !fast {

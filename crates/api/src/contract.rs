@@ -4,6 +4,7 @@
 //! A route lists by hand what it answers beyond that, such as `(status = 502)` when it reaches out to a server while
 //! the request waits.
 
+use ocore_domain::operation::Event;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -24,6 +25,9 @@ const PROBLEM: &str = "application/problem+json";
 pub(crate) fn complete(described: &mut OpenApi) {
     let mut schemas = vec![(ProblemDetails::name().into_owned(), ProblemDetails::schema())];
     ProblemDetails::schemas(&mut schemas);
+    // Streams bear it as text, where the description does not see it.
+    schemas.push((Event::name().into_owned(), Event::schema()));
+    Event::schemas(&mut schemas);
     if let Some(components) = &mut described.components {
         components.schemas.extend(schemas);
     }

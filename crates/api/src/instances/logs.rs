@@ -32,6 +32,7 @@ pub(super) struct Wanted {
     #[serde(default)]
     follow: bool,
     /// How many of the last lines, 0 to 10000; 200 if not given.
+    #[param(maximum = 10_000)]
     tail: Option<u64>,
 }
 
