@@ -10,4 +10,5 @@ mod instances;
 mod operations;
 mod requests;
 mod servers;
+mod strange;
 mod support;
