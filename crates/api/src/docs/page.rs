@@ -76,34 +76,37 @@ fn operation(route: &Route<'_>) -> Markup {
     let says = route.says;
     let body = &says["requestBody"]["content"];
     html! {
-        details id=(text(&says["operationId"])) {
+        details {
             summary {
                 b class={ "method " (route.method) } { (route.method.to_uppercase()) }
                 " " code { (route.path) } " " span { (text(&says["summary"])) }
             }
-            @if let Some(description) = says["description"].as_str() { p { (prose(description)) } }
-            @if says["security"].is_array() { p { "Needs no token." } }
-            @if let Some(parameters) = says["parameters"].as_array() {
-                h4 { "Parameters" }
-                table {
-                    tr { th { "name" } th { "in" } th { "type" } th { "meaning" } }
-                    @for parameter in parameters { (row_of_parameter(parameter)) }
+            // A link that leads into it opens it.
+            div id=(text(&says["operationId"])) {
+                @if let Some(description) = says["description"].as_str() { p { (prose(description)) } }
+                @if says["security"].is_array() { p { "Needs no token." } }
+                @if let Some(parameters) = says["parameters"].as_array() {
+                    h4 { "Parameters" }
+                    table {
+                        tr { th { "name" } th { "in" } th { "type" } th { "meaning" } }
+                        @for parameter in parameters { (row_of_parameter(parameter)) }
+                    }
                 }
-            }
-            @for (media, content) in body.as_object().into_iter().flatten() {
-                h4 { "Body" }
-                p { (kind(&content["schema"])) " as " code { (media) } }
-            }
-            h4 { "Answers" }
-            table {
-                tr { th { "status" } th { "meaning" } th { "content" } }
-                @for (status, answer) in says["responses"].as_object().into_iter().flatten() {
-                    tr {
-                        td { code { (status) } }
-                        td { (prose(text(&answer["description"]))) }
-                        td {
-                            @for (media, content) in answer["content"].as_object().into_iter().flatten() {
-                                (kind(&content["schema"])) " as " code { (media) }
+                @for (media, content) in body.as_object().into_iter().flatten() {
+                    h4 { "Body" }
+                    p { (kind(&content["schema"])) " as " code { (media) } }
+                }
+                h4 { "Answers" }
+                table {
+                    tr { th { "status" } th { "meaning" } th { "content" } }
+                    @for (status, answer) in says["responses"].as_object().into_iter().flatten() {
+                        tr {
+                            td { code { (status) } }
+                            td { (prose(text(&answer["description"]))) }
+                            td {
+                                @for (media, content) in answer["content"].as_object().into_iter().flatten() {
+                                    (kind(&content["schema"])) " as " code { (media) }
+                                }
                             }
                         }
                     }
@@ -127,20 +130,22 @@ fn row_of_parameter(parameter: &Value) -> Markup {
 fn component(name: &str, schema: &Value, all: &Value) -> Markup {
     let fields = fields(schema, all);
     html! {
-        details id={ "schema-" (name) } {
+        details {
             summary { code { (name) } " " span { (prose(text(&schema["description"]))) } }
-            @if fields.is_empty() {
-                p { (kind(schema)) (within(schema)) }
-            } @else {
-                table {
-                    tr { th { "field" } th { "type" } th { "meaning" } }
-                    @for field in &fields {
-                        tr {
-                            td { code { (field.name) } (needed(field.is_required)) }
-                            td { (kind(field.schema)) (within(field.schema)) }
-                            td {
-                                (prose(text(&field.schema["description"])))
-                                @if field.schema["writeOnly"] == true { " Never answered." }
+            div id={ "schema-" (name) } {
+                @if fields.is_empty() {
+                    p { (kind(schema)) (within(schema)) }
+                } @else {
+                    table {
+                        tr { th { "field" } th { "type" } th { "meaning" } }
+                        @for field in &fields {
+                            tr {
+                                td { code { (field.name) } (needed(field.is_required)) }
+                                td { (kind(field.schema)) (within(field.schema)) }
+                                td {
+                                    (prose(text(&field.schema["description"])))
+                                    @if field.schema["writeOnly"] == true { " Never answered." }
+                                }
                             }
                         }
                     }
