@@ -15,7 +15,10 @@ use hyper::{
     client::conn::http1::{SendRequest, handshake},
 };
 use hyper_util::rt::TokioIo;
-use ocore_api::{Api, Installation, Proxies, Settings, Signup};
+use ocore_api::{
+    Api, Installation, Proxies, Settings, Signup,
+    limits::{Quota, Quotas},
+};
 use ocore_domain::OrganizationId;
 use ocore_operations::Hands;
 use ocore_store::{
@@ -122,6 +125,10 @@ fn installation() -> Result<Installation> {
         access_expiry: TimeDelta::hours(1),
         refresh_expiry: TimeDelta::days(30),
         proxies: Proxies::default(),
+        quotas: {
+            let plenty: Quota = "10000000/1".parse().map_err(|fault| anyhow::anyhow!("{fault}"))?;
+            Quotas { read: plenty, change: plenty, login: plenty }
+        },
         signup: Signup::Invited,
         development: true,
     })?)

@@ -2,6 +2,7 @@
 
 mod arrows;
 mod bench;
+mod contract;
 mod db;
 mod demo;
 mod openapi;
@@ -49,6 +50,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Hold the running API against its description
+    Contract {
+        /// Ask other things than usual, which follow from this number
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Renew `.sqlx/`, from which queries are checked without a database
     Sql {
         /// Change nothing: fail if it is out of date
@@ -88,6 +95,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test { fast } => return test::command(fast),
         Task::Arrows => arrows::command(),
         Task::Openapi { check } => openapi::command(check),
+        Task::Contract { seed } => contract::command(seed),
         Task::Sql { check } => sql::command(check),
         Task::Bench { which } => bench::command(&which),
         Task::Db => db::command(),

@@ -48,7 +48,7 @@ impl Postgres {
         }
         let data = folder.path().join("data");
 
-        let mut initdb = as_user(owner.as_ref(), &programs.join("initdb"));
+        let mut initdb = as_user(owner.as_ref(), &programs.join("initdb"), Signal::SIGQUIT);
         initdb.arg("-D").arg(&data).args([
             "--username=postgres",
             "--auth=trust",
@@ -61,7 +61,7 @@ impl Postgres {
         read(&mut initdb).context("could not make a private PostgreSQL")?;
 
         let log = folder.path().join("log");
-        let mut postgres = as_user(owner.as_ref(), &programs.join("postgres"));
+        let mut postgres = as_user(owner.as_ref(), &programs.join("postgres"), Signal::SIGQUIT);
         postgres
             .arg("-D")
             .arg(&data)
@@ -175,7 +175,7 @@ pub(crate) fn programs() -> Result<PathBuf> {
 }
 
 /// `initdb` and `postgres` refuse to run as root: then they run as this user.
-fn unprivileged_user() -> Result<Option<User>> {
+pub(crate) fn unprivileged_user() -> Result<Option<User>> {
     if !Uid::effective().is_root() {
         return Ok(None);
     }
@@ -189,8 +189,8 @@ fn unprivileged_user() -> Result<Option<User>> {
     )
 }
 
-/// A program that ends with us, even if we are killed, and does not run as root.
-fn as_user(user: Option<&User>, program: &Path) -> Command {
+/// A program that ends with us by a signal, even if we are killed, and does not run as root.
+pub(crate) fn as_user(user: Option<&User>, program: &Path, end: Signal) -> Command {
     let mut command = Command::new("setpriv");
     if let Some(user) = user {
         command
@@ -198,7 +198,8 @@ fn as_user(user: Option<&User>, program: &Path) -> Command {
             .arg(format!("--regid={}", user.gid))
             .arg("--init-groups");
     }
-    command.args(["--pdeathsig", "QUIT"]).arg(program);
+    let end = end.as_str().trim_start_matches("SIG");
+    command.args(["--pdeathsig", end]).arg(program);
     command
 }
 

@@ -1,13 +1,21 @@
 //! `cargo xtask setup`: what the other commands need, checked and, where that is possible, installed.
 
-use std::path::Path;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use anyhow::Result;
-use ocore_testbed::{Need, command::installed, install};
+use anyhow::{Context, Result};
+use ocore_testbed::{
+    Need,
+    command::{installed, output},
+    install,
+};
 
 use crate::{
     postgres,
     process::{cargo, run},
+    workspace,
 };
 
 /// What `cargo xtask demo` needs beside a Docker Engine.
@@ -18,7 +26,7 @@ const DEMO: [Need; 1] = [Need {
 }];
 
 /// What `cargo xtask test` needs beyond that.
-const TESTS: [Need; 7] = [
+const TESTS: [Need; 8] = [
     Need {
         what: "PostgreSQL's client",
         package: "postgresql-client",
@@ -54,6 +62,13 @@ const TESTS: [Need; 7] = [
         package: "oathtool",
         present: || installed("oathtool"),
     },
+    Need {
+        what: "Python's virtual environments",
+        package: "python3-venv",
+        present: || {
+            output(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_ok_and(|o| o.success())
+        },
+    },
 ];
 
 /// Programs of cargo's, by the name of the program and of the crate.
@@ -85,5 +100,34 @@ pub(crate) fn for_tests() -> Result<()> {
             run(&mut cargo(&["install", "--quiet", "--locked", "--debug", tool]))?;
         }
     }
-    Ok(())
+    schemathesis().map(drop)
+}
+
+/// The program that `cargo xtask contract` asks the API with, in the versions of `xtask/contract/requirements.txt`.
+pub(crate) fn schemathesis() -> Result<PathBuf> {
+    let wanted = workspace::root().join("xtask/contract/requirements.txt");
+    let home = std::env::home_dir().context("there is no home folder to install schemathesis in")?;
+    let folder = home.join(".cache/ocore-tools/schemathesis");
+    let program = folder.join("bin/schemathesis");
+    // Written last: with it, everything is there.
+    let there = folder.join("ocore-requirements.txt");
+    let versions = std::fs::read_to_string(&wanted)?;
+    if program.is_file() && std::fs::read_to_string(&there).is_ok_and(|there| there == versions) {
+        return Ok(program);
+    }
+    eprintln!("installing schemathesis into {}", folder.display());
+    run(Command::new("python3")
+        .args(["-m", "venv", "--clear"])
+        .arg(&folder))?;
+    run(Command::new(folder.join("bin/pip"))
+        .args([
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--requirement",
+        ])
+        .arg(&wanted))?;
+    std::fs::write(&there, versions)?;
+    Ok(program)
 }

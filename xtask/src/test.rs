@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use ocore_testbed::command::output;
 
 use crate::{
-    arrows, openapi,
+    arrows, contract, openapi,
     postgres::{self, Postgres},
     process::{cargo, interrupted, run},
     setup, sql, workspace,
@@ -32,6 +32,7 @@ pub(crate) fn command(fast: bool) -> Result<ExitCode> {
     report.stage("rustdoc", rustdoc)?;
     let profile = if fast { "fast" } else { "default" };
     report.tests("tests", profile, || tests(fast))?;
+    report.stage("contract", || contract::command(None))?;
     if !fast && report.failed.is_empty() {
         report.tests("end-to-end tests", "e2e", end_to_end)?;
     } else if !fast {

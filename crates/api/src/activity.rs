@@ -52,6 +52,7 @@ impl From<activity::Activity> for Activity {
 #[into_params(parameter_in = Query)]
 struct Wanted {
     /// How many at most, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
     /// Where the page before ended.
     cursor: Option<String>,

@@ -27,14 +27,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             );
             return Err(Failure::from(problem).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
-            let problem = Problem::new(
-                Code::InvalidRequest,
-                "The body cannot be read",
-                format!("Send a body of at most {} bytes.", crate::BODY_LIMIT),
-            );
-            Failure::from(problem).with_status(rejection.status())
-        })?;
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| unreadable(rejection.status()))?;
         let mut json = serde_json::Deserializer::from_slice(&body);
         let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let path = error.path().to_string();
@@ -43,6 +38,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         json.end().map_err(|error| fault(".", &error))?;
         Ok(Self(value))
     }
+}
+
+/// A body that is too long, or that broke off.
+pub(crate) fn unreadable(status: StatusCode) -> Failure {
+    let problem = Problem::new(
+        Code::InvalidRequest,
+        "The body cannot be read",
+        format!("Send a body of at most {} bytes.", crate::BODY_LIMIT),
+    );
+    Failure::from(problem).with_status(status)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -7,7 +7,7 @@ use ocore_domain::Problem;
 use ocore_identity::{access_token::Signer, passkey::RelyingParty};
 use secrecy::SecretString;
 
-use crate::access::Proxies;
+use crate::{access::Proxies, limits::Quotas};
 
 /// Who may make an account without being invited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Settings {
     pub refresh_expiry: TimeDelta,
     /// How many proxies stand in front.
     pub proxies: Proxies,
+    /// How much anybody may ask.
+    pub quotas: Quotas,
     /// Who may make an account.
     pub signup: Signup,
     /// Whether this is somebody's workbench.

@@ -1,21 +1,27 @@
 //! The HTTP API: one file per route, grouped by resource.
 //!
 //! A request passes, from the outside in: [`request`] (its id, its span in the log, its time limit, problems made
-//! into answers), [`access`] (who sent it, and whether they may), and its handler. Every error is an `application/problem+json`.
+//! into answers), [`access`] (who sent it, and whether they may), [`limits`] (how much they ask),
+//! [`idempotency`] (whether it was answered before), and its handler. Every error is an `application/problem+json`.
 
 mod access;
 mod activity;
 mod body;
 mod checks;
 mod confirm;
+mod contract;
+mod docs;
 mod dumps;
 mod health;
+pub mod idempotency;
 mod installation;
 mod instances;
+pub mod limits;
 mod openapi;
 mod operations;
 mod page;
 mod problem;
+mod problems;
 mod request;
 mod secrets;
 mod servers;
@@ -28,7 +34,10 @@ use ocore_operations::Hands;
 use ocore_store::{Store, notifications::Notifications};
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Routes, Walled};
+use crate::{
+    access::{Routes, Walled},
+    limits::{Limit, Limiter},
+};
 
 pub use access::{Proxies, Requirement, Route};
 pub use installation::{Installation, Settings, Signup};
@@ -95,7 +104,16 @@ impl Api {
 /// What is served.
 pub fn router(api: Api) -> Router {
     let (router, _) = routes().into_router().split_for_parts();
+    let limit = Limit {
+        limiter: Limiter::new(api.installation.settings.quotas),
+        keyed: access::sender,
+    };
     router
+        .layer(middleware::from_fn_with_state(
+            api.store.answers(),
+            idempotency::once,
+        ))
+        .layer(middleware::from_fn_with_state(limit, limits::limit))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn_with_state(api.clone(), access::identify))
         .layer(middleware::from_fn(request::answer))
@@ -111,6 +129,8 @@ fn routes() -> Routes {
     Routes::default()
         .merge(health::routes())
         .merge(openapi::routes())
+        .merge(docs::routes())
+        .merge(problems::routes())
         .merge(servers::routes())
         .merge(instances::routes())
         .merge(operations::routes())

@@ -2,13 +2,13 @@
 
 use axum::Json;
 use utoipa::openapi::{
-    Components, Content, InfoBuilder, OpenApi, Ref, RefOr, ResponseBuilder,
+    Components, InfoBuilder, OpenApi,
     security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
 };
 
 use crate::{
     access::{Allowed, Anyone, Routes, guarded},
-    problem,
+    contract,
 };
 
 pub(crate) fn routes() -> Routes {
@@ -42,37 +42,6 @@ pub fn openapi() -> OpenApi {
         .description(Some("`ocore_…`"))
         .build();
     components.add_security_scheme("token", SecurityScheme::Http(token));
-    problem_answers(&mut described);
+    contract::complete(&mut described);
     described
-}
-
-/// Every operation can fail, and every failure looks alike.
-fn problem_answers(described: &mut OpenApi) {
-    use utoipa::{PartialSchema, ToSchema};
-    let mut schemas = vec![(
-        problem::ProblemDetails::name().into_owned(),
-        problem::ProblemDetails::schema(),
-    )];
-    problem::ProblemDetails::schemas(&mut schemas);
-    if let Some(components) = &mut described.components {
-        components.schemas.extend(schemas);
-    }
-    let content = Content::new(Some(RefOr::Ref(Ref::from_schema_name(
-        problem::ProblemDetails::name(),
-    ))));
-    let answer = ResponseBuilder::new()
-        .description("What is wrong")
-        .content("application/problem+json", content)
-        .build();
-    for item in described.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.delete]
-            .into_iter()
-            .flatten()
-        {
-            operation
-                .responses
-                .responses
-                .insert("default".to_owned(), RefOr::T(answer.clone()));
-        }
-    }
 }

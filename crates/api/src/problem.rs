@@ -6,26 +6,27 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use ocore_domain::{Code, OperationId, Problem};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// The result of a handler.
 pub(crate) type Answer<T> = Result<T, Failure>;
 
 /// Where the codes are explained.
-const DOCUMENTATION: &str = "https://docs.ocore.sh/problems/";
+pub(crate) const DOCUMENTATION: &str = "https://docs.ocore.sh/problems/";
 
 /// A problem on its way out. Its answer's body is written by [`render`], which knows the request's id.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Failure {
     problem: Problem,
+    #[serde(with = "http_serde::status_code")]
     status: StatusCode,
     operation: Option<OperationId>,
     fields: Vec<Field>,
 }
 
 /// What is wrong with one field of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Field {
     /// Its name, for example `envVars.PATH`.
     pub(crate) field: String,
@@ -129,12 +130,12 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::PasskeyRequired
         | Code::SignupClosed => StatusCode::FORBIDDEN,
         Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
-        Code::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::NameTaken
         | Code::StateConflict
         | Code::OperationInProgress
         | Code::InUse
+        | Code::IdempotencyInProgress
         | Code::SshHostKeyChanged
         | Code::SudoRequired
         | Code::ServerUnsupported
@@ -160,6 +161,8 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::DatabaseFailed
         | Code::DatabaseUnavailable
         | Code::OdooFailedToStart => StatusCode::BAD_GATEWAY,
+        Code::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+        Code::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
         Code::StepTimeout => StatusCode::GATEWAY_TIMEOUT,
         Code::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         Code::SecretUnreadable | Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -167,7 +170,7 @@ pub(crate) const fn status(code: Code) -> StatusCode {
 }
 
 /// The code in words: `ssh.host_key_changed` becomes `SSH host key changed`.
-fn title(code: Code) -> String {
+pub(crate) fn title(code: Code) -> String {
     let words = code.as_str().replace(['.', '_'], " ");
     if let Some(rest) = words.strip_prefix("ssh ") {
         return format!("SSH {rest}");

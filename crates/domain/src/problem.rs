@@ -48,8 +48,6 @@ codes! {
     SignupClosed = "auth.signup_closed",
     /// A device's login waits for its approval.
     AuthorizationPending = "auth.authorization_pending",
-    /// Too many attempts or requests in a short time.
-    TooManyRequests = "request.too_many",
     /// Somebody else changed it since it was read.
     PreconditionFailed = "request.precondition_failed",
     /// There is no such thing, or not for you.
@@ -64,6 +62,12 @@ codes! {
     OperationInProgress = "operation.in_progress",
     /// Other resources depend on the one to be removed.
     InUse = "resource.in_use",
+    /// There were too many requests.
+    TooManyRequests = "request.too_many",
+    /// The idempotency key was sent with another request.
+    IdempotencyMismatch = "request.idempotency_mismatch",
+    /// The request with this idempotency key is still running.
+    IdempotencyInProgress = "request.idempotency_in_progress",
 
     // Reaching a server
     /// Nothing answers at the host and port.

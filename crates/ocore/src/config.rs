@@ -16,7 +16,7 @@ use std::{
 
 use chrono::TimeDelta;
 use hkdf::Hkdf;
-use ocore_api::{Proxies, Settings, Signup};
+use ocore_api::{Proxies, Settings, Signup, limits::Quotas};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use tracing_subscriber::EnvFilter;
@@ -67,6 +67,8 @@ pub(crate) struct Config {
     access_expiry: TimeDelta,
     /// How long a session lasts without being used.
     refresh_expiry: TimeDelta,
+    /// How much anybody may ask of the API.
+    quotas: Quotas,
     /// Who may make an account.
     signup: Signup,
     /// How many proxies stand in front of the API.
@@ -232,6 +234,7 @@ impl Config {
             jwt_secret,
             access_expiry: read.time("JWT_ACCESS_EXPIRY", TimeDelta::hours(1)),
             refresh_expiry: read.time("JWT_REFRESH_EXPIRY", TimeDelta::days(30)),
+            quotas: read.quotas(),
             signup: match read.text("OCORE_SIGNUP").as_deref() {
                 None | Some("invited") => Signup::Invited,
                 Some("open") => Signup::Open,
@@ -266,6 +269,7 @@ impl Config {
             access_expiry: self.access_expiry,
             refresh_expiry: self.refresh_expiry,
             proxies: Proxies(self.proxies),
+            quotas: self.quotas,
             signup: self.signup,
             development: self.development,
         })
@@ -363,6 +367,16 @@ impl Reader {
 
     fn fault(&mut self, name: &str, what: &str, mend: &str) {
         self.faults.push(format!("{name} {what}. {mend}"));
+    }
+
+    fn quotas(&mut self) -> Quotas {
+        let mend = "Use a number of requests and of seconds: `600/60`.";
+        let usual = Quotas::default();
+        Quotas {
+            read: self.parsed("OCORE_LIMIT_READ", mend).unwrap_or(usual.read),
+            change: self.parsed("OCORE_LIMIT_CHANGE", mend).unwrap_or(usual.change),
+            login: self.parsed("OCORE_LIMIT_LOGIN", mend).unwrap_or(usual.login),
+        }
     }
 
     /// An http or https address without a path.

@@ -1,12 +1,13 @@
-//! Final dumps whose time is over are deleted.
+//! What is kept for a time only is deleted when it is over: final dumps, and answers to idempotent requests.
 
 use ocore_domain::Problem;
-use ocore_store::dumps;
+use ocore_store::{dumps, idempotency};
 
 use crate::{Hands, parts::dump};
 
 /// Deletes what has expired; a server that cannot be reached is tried again the next time.
 pub(crate) async fn delete_expired(hands: &Hands) -> Result<(), Problem> {
+    idempotency::prune(&mut *hands.store().connection().await?).await?;
     let expired = dumps::expired(&mut *hands.store().connection().await?).await?;
     for old in expired {
         let deleted = async {

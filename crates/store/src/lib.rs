@@ -15,6 +15,7 @@ pub mod audit;
 pub mod dumps;
 pub mod embedded;
 mod error;
+pub mod idempotency;
 pub mod instances;
 pub mod leases;
 mod migrate;

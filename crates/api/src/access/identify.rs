@@ -18,7 +18,8 @@ use super::{
     principal::forbidden,
 };
 use crate::{
-    Api,
+    Api, idempotency,
+    limits::{Class, network},
     problem::{Answer, Failure},
     request::RequestId,
 };
@@ -47,8 +48,31 @@ pub(crate) async fn identify(State(api): State<Api>, request: Request, next: Nex
             .map(|id| id.0.clone())
             .unwrap_or_default(),
     };
+    if let Ok(Some(principal)) = &principal {
+        parts.extensions.insert(idempotency::Principal(principal.key()));
+        if let Some(of) = &principal.membership {
+            parts.extensions.insert(idempotency::Tenant(of.organization));
+        }
+    }
     parts.extensions.insert(Identified { principal, origin });
     next.run(Request::from_parts(parts, body)).await
+}
+
+/// Under what the requests of one sender are counted, and as what.
+pub(crate) fn sender(request: &Request) -> Option<(Class, String)> {
+    let Identified { principal, origin } = request.extensions().get()?;
+    let class = Class::of(request.method());
+    match principal {
+        Ok(Some(principal)) => Some((class, principal.key())),
+        _ => {
+            let network = network(origin.address?);
+            let is_login = class == Class::Change && request.uri().path().starts_with("/api/auth/");
+            Some((
+                if is_login { Class::Login } else { class },
+                format!("address {network}"),
+            ))
+        }
+    }
 }
 
 async fn principal(api: &Api, parts: &Parts) -> Answer<Option<Principal>> {

@@ -20,7 +20,7 @@ pub(crate) use act::Act;
 pub use address::Proxies;
 pub(crate) use allowed::{Allowed, Reader};
 pub(crate) use change::Change;
-pub(crate) use identify::identify;
+pub(crate) use identify::{identify, sender};
 pub use need::Requirement;
 pub(crate) use need::{
     Anyone, ApiKeys, AuditLogs, Backups, InTenancy, Instances, Manage, Member, Members, Monitoring, Need,

@@ -28,6 +28,11 @@ impl Walled {
         Ok(self.0.begin().await?)
     }
 
+    /// The store of the answers that are kept for repeats, which are nobody's rows.
+    pub(crate) fn answers(&self) -> Store {
+        self.0.clone()
+    }
+
     /// The store itself, for what finds out who asks.
     pub(super) const fn store(&self) -> &Store {
         &self.0

@@ -91,7 +91,7 @@ pub(super) struct InstanceCreated {
 /// Create an instance
 #[utoipa::path(
     post, path = "/api/instances", operation_id = "createInstance", tag = "instances", request_body = CreateInstance,
-    responses((status = 202, body = InstanceCreated))
+    responses((status = 202, body = InstanceCreated), (status = 404, description = "There is no such server"))
 )]
 pub(super) async fn create(
     allowed: Allowed<Manage<Instances>>,

@@ -38,6 +38,7 @@ pub(super) struct Wanted {
     #[serde(default)]
     follow: bool,
     /// How many of the last lines, 0 to 10000; 200 if not given.
+    #[param(maximum = 10_000)]
     tail: Option<u64>,
 }
 
@@ -47,7 +48,10 @@ pub(super) struct Wanted {
 #[utoipa::path(
     get, path = "/api/instances/{id}/logs", operation_id = "instanceLogs", tag = "instances",
     params(("id" = String, Path, description = "Id, slug or name"), Wanted),
-    responses((status = 200, content_type = "text/plain", body = String))
+    responses(
+        (status = 200, content_type = "text/plain", body = String),
+        (status = 409), (status = 502), (status = 504)
+    )
 )]
 pub(super) async fn logs(
     allowed: Allowed<View<Instances>>,

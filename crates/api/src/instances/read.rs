@@ -23,6 +23,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
     /// How many at most, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
     /// Where the page before ended.
     cursor: Option<String>,
@@ -38,7 +39,7 @@ pub(super) struct Wanted {
 /// Instances by name
 #[utoipa::path(
     get, path = "/api/instances", operation_id = "listInstances", tag = "instances", params(Wanted),
-    responses((status = 200, body = List<Instance>))
+    responses((status = 200, body = List<Instance>), (status = 404, description = "There is no such server"))
 )]
 pub(super) async fn list(
     allowed: Allowed<View<Instances>>,

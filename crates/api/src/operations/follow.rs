@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::find;
 use crate::{
@@ -25,6 +25,27 @@ pub(super) struct Wanted {
     after: Option<i64>,
 }
 
+/// One event of a stream.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what `stream` sends")]
+struct StreamEvent {
+    event: StreamEventKind,
+    /// The number of a line.
+    id: Option<String>,
+    /// JSON: an `Event` with a `line`, else an `Operation`.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes what `stream` sends")]
+enum StreamEventKind {
+    Line,
+    Operation,
+    End,
+}
+
 /// What an operation says
 ///
 /// Events: `line` (id: its number; data: the line), `operation` (the operation, at first and at every change), and
@@ -32,7 +53,7 @@ pub(super) struct Wanted {
 #[utoipa::path(
     get, path = "/api/operations/{id}/logs", operation_id = "followOperation", tag = "operations",
     params(("id" = Uuid, Path), ("Last-Event-ID" = Option<i64>, Header), Wanted),
-    responses((status = 200, content_type = "text/event-stream", body = ocore_domain::operation::Event))
+    responses((status = 200, content_type = "text/event-stream", body = StreamEvent))
 )]
 pub(super) async fn logs(
     allowed: Allowed<View<Operations>>,
@@ -52,7 +73,7 @@ pub(super) async fn logs(
 #[utoipa::path(
     get, path = "/api/operations/{kind}/{id}/logs", operation_id = "followOperationByKind", tag = "operations",
     params(("kind" = String, Path), ("id" = Uuid, Path), ("Last-Event-ID" = Option<i64>, Header), Wanted),
-    responses((status = 200, content_type = "text/event-stream", body = ocore_domain::operation::Event))
+    responses((status = 200, content_type = "text/event-stream", body = StreamEvent))
 )]
 pub(super) async fn logs_by_kind(
     allowed: Allowed<View<Operations>>,

@@ -42,7 +42,7 @@ async fn the_description_names_every_operation_once(pool: PgPool) {
         for operation in item.as_object().unwrap().values() {
             let name = operation["operationId"].as_str().unwrap();
             assert!(names.insert(name), "{name} stands twice");
-            let content = &operation["responses"]["default"]["content"]["application/problem+json"];
+            let content = &operation["responses"]["500"]["content"]["application/problem+json"];
             assert_eq!(
                 content["schema"]["$ref"], "#/components/schemas/ProblemDetails",
                 "{name}"

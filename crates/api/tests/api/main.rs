@@ -3,6 +3,7 @@
 
 mod auth;
 mod canary;
+mod docs;
 mod events;
 mod health;
 mod instances;
@@ -11,5 +12,6 @@ mod operations;
 mod people;
 mod requests;
 mod servers;
+mod strange;
 mod support;
 mod walls;

@@ -9,7 +9,7 @@ use axum::{
 };
 use chrono::{TimeDelta, Utc};
 use http_body_util::BodyExt;
-use ocore_api::{Api, Installation, Proxies, Settings, Signup};
+use ocore_api::{Api, Installation, Proxies, Settings, Signup, limits::Quotas};
 use ocore_domain::{
     OrganizationId, ServerId,
     server::{DockerRoute, Privilege, ServerFacts, ServerStatus},
@@ -219,6 +219,7 @@ pub(crate) fn installation() -> Installation {
         access_expiry: TimeDelta::hours(1),
         refresh_expiry: TimeDelta::days(30),
         proxies: Proxies::default(),
+        quotas: Quotas::default(),
         signup: Signup::Open,
         development: true,
     })
