@@ -5,20 +5,32 @@
 
 mod access;
 mod activity;
+mod api_keys;
 mod body;
 mod checks;
 mod confirm;
 mod dumps;
+mod grants;
 mod health;
 mod instances;
+mod invitations;
+mod invite_links;
+mod members;
 mod openapi;
 mod operations;
+mod organizations;
 mod page;
 mod problem;
 mod request;
+mod revision;
+mod roles;
 mod secrets;
 mod servers;
 mod stream;
+#[cfg(test)]
+mod with_people;
+
+use std::sync::Arc;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use ocore_operations::Hands;
@@ -33,6 +45,9 @@ pub use openapi::openapi;
 /// The longest body of a request, in bytes.
 const BODY_LIMIT: usize = 1 << 20;
 
+/// Where the dashboard is, unless it is told.
+const APP_URL: &str = "http://localhost:3000";
+
 /// What the handlers work with. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Api {
@@ -46,13 +61,15 @@ pub struct Api {
     pub(crate) closing: CancellationToken,
     /// How many proxies stand in front.
     pub(crate) proxies: Proxies,
+    /// Where people reach oCore, without a slash at the end.
+    app_url: Arc<str>,
     #[cfg(feature = "unguarded")]
     unguarded: bool,
 }
 
 impl Api {
     /// An API over a store, which hears and acts by what is given.
-    pub const fn new(
+    pub fn new(
         store: Store,
         notifications: Notifications,
         hands: Hands,
@@ -65,9 +82,22 @@ impl Api {
             hands,
             closing,
             proxies,
+            app_url: APP_URL.into(),
             #[cfg(feature = "unguarded")]
             unguarded: false,
         }
+    }
+
+    /// The same, with links to where people reach it.
+    #[must_use]
+    pub fn with_app_url(mut self, app_url: &str) -> Self {
+        self.app_url = app_url.trim_end_matches('/').into();
+        self
+    }
+
+    /// Where people reach oCore: what links in mails begin with, without a slash at the end.
+    pub(crate) fn app_url(&self) -> &str {
+        &self.app_url
     }
 
     /// The same with the permission checks switched off, to see that row-level security holds alone. For tests only: the
@@ -112,4 +142,10 @@ fn routes() -> Routes {
         .merge(operations::routes())
         .merge(dumps::routes())
         .merge(activity::routes())
+        .merge(organizations::routes())
+        .merge(members::routes())
+        .merge(roles::routes())
+        .merge(invitations::routes())
+        .merge(invite_links::routes())
+        .merge(api_keys::routes())
 }
