@@ -99,7 +99,11 @@ pub(crate) fn limits(checks: &mut Checks, scope: &Scope) {
 }
 
 /// Checks that there is what limits name.
-pub(crate) async fn named(conn: &mut PgConnection, organization: OrganizationId, scope: &Scope) -> Answer<()> {
+pub(crate) async fn named(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    scope: &Scope,
+) -> Answer<()> {
     let unknown = scopes::unknown(conn, organization, scope).await?;
     let mut checks = Checks::default();
     checks.that(

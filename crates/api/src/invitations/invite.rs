@@ -91,11 +91,7 @@ pub(super) async fn invite(
 /// Sends the mail that invites: the only place where that is done. As long as nothing here sends mails, it answers the link,
 /// for who invites to pass on.
 pub(super) fn deliver(api: &Api, _invitation: &Invitation, token: &SecretString) -> Option<String> {
-    Some(format!(
-        "{}/invitations/{}",
-        api.app_url(),
-        token.expose_secret()
-    ))
+    Some(format!("{}/invitations/{}", api.app_url(), token.expose_secret()))
 }
 
 fn invited_already(error: ocore_store::Error) -> Failure {
@@ -118,9 +114,9 @@ fn is_address(text: &str) -> bool {
         && text.split_once('@').is_some_and(|(name, domain)| {
             (1..=64).contains(&name.len())
                 && !domain.contains('@')
-                && domain.split('.').all(|label| {
-                    !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
-                })
+                && domain
+                    .split('.')
+                    .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
         })
 }
 
