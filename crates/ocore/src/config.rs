@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use axum::http::Uri;
 use hkdf::Hkdf;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
@@ -59,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) shutdown_grace: Duration,
     /// How many proxies stand in front of the API.
     pub(crate) proxies: usize,
+    /// Where people reach oCore: what links in mails begin with.
+    pub(crate) app_url: String,
     /// What is odd and no fault.
     pub(crate) warnings: Vec<String>,
 }
@@ -217,6 +220,9 @@ impl Config {
             health_interval: read.seconds("OCORE_HEALTH_INTERVAL", 1..=3600, 15),
             shutdown_grace: read.seconds("OCORE_SHUTDOWN_GRACE", 0..=3600, 30),
             proxies: usize::try_from(read.number("OCORE_TRUSTED_PROXIES", 0..=8, 0)).unwrap_or(0),
+            app_url: read
+                .origin("APP_URL")
+                .unwrap_or_else(|| "http://localhost:3000".to_owned()),
             warnings: read.unknown(),
         };
         if read.faults.is_empty() {
@@ -357,6 +363,27 @@ impl Reader {
         Some(path)
     }
 
+    /// An address without anything after the host and port, not even a slash.
+    fn origin(&mut self, name: &'static str) -> Option<String> {
+        let text = self.text(name)?;
+        let origin = text.strip_suffix('/').unwrap_or(&text);
+        let fits = origin.parse::<Uri>().is_ok_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.authority().is_some_and(|at| {
+                    // What is written back is what was given: no path, no query, no password.
+                    !at.host().is_empty() && !at.as_str().contains('@') && origin.ends_with(at.as_str())
+                })
+        });
+        if !fits {
+            self.fault(
+                name,
+                "is not the address of a site",
+                "Use for example https://ocore.example.com, without a path.",
+            );
+        }
+        Some(origin.to_owned())
+    }
+
     /// The value is never repeated in a fault.
     fn secret(&mut self, name: &'static str, required: bool) -> Option<SecretString> {
         let mend = "Set it to a random text of 32 characters or more, for example from `openssl rand -hex 32`, and keep it safe.";
@@ -489,6 +516,33 @@ mod tests {
             );
         }
         assert!(!faults.contains("canary"), "{faults}");
+    }
+
+    #[test]
+    fn links_begin_with_the_address_of_a_site() {
+        let with = |url| config(&[("ENVIRONMENT", "development"), ("APP_URL", url)]).map(|c| c.app_url);
+        assert_eq!(with("").unwrap(), "http://localhost:3000");
+        assert_eq!(
+            with("https://ocore.example.com/").unwrap(),
+            "https://ocore.example.com"
+        );
+        assert_eq!(with("http://[::1]:3000").unwrap(), "http://[::1]:3000");
+        for bad in [
+            "ocore.example.com",
+            "ftp://ocore.example.com",
+            "https://",
+            "https://ocore.example.com/app",
+            "https://ocore.example.com?x=1",
+            "https://ocore.example.com//",
+            "https://canary@ocore.example.com",
+            "https://a b",
+        ] {
+            let fault = with(bad).unwrap_err().to_string();
+            assert!(
+                fault.contains("\n  APP_URL ") && !fault.contains("canary"),
+                "{bad}: {fault}"
+            );
+        }
     }
 
     #[test]

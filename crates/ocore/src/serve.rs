@@ -69,7 +69,8 @@ async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow
         hands,
         closing.clone(),
         Proxies(config.proxies),
-    );
+    )
+    .with_app_url(&config.app_url);
     let address = listener.local_addr()?;
     // An event is sent when it happens, not when a packet is full.
     let listener = listener.tap_io(|stream| {

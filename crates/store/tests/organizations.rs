@@ -1,4 +1,5 @@
 //! Organizations, their owners, and the ways in.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use chrono::{TimeDelta, Utc};
 use ocore_domain::{

@@ -90,6 +90,10 @@ pub(super) async fn invite(
 
 /// Sends the mail that invites: the only place where that is done. As long as nothing here sends mails, it answers the link,
 /// for who invites to pass on.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "none, once there is something that sends mails"
+)]
 pub(super) fn deliver(api: &Api, _invitation: &Invitation, token: &SecretString) -> Option<String> {
     Some(format!("{}/invitations/{}", api.app_url(), token.expose_secret()))
 }
