@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use axum::http::Uri;
 use chrono::TimeDelta;
 use hkdf::Hkdf;
 use ocore_api::{Proxies, Settings, Signup, limits::Quotas};
@@ -230,7 +231,6 @@ impl Config {
             log_format,
             health_interval: read.seconds("OCORE_HEALTH_INTERVAL", 1..=3600, 15),
             shutdown_grace: read.seconds("OCORE_SHUTDOWN_GRACE", 0..=3600, 30),
-            app_url: read.app_url(),
             jwt_secret,
             access_expiry: read.time("JWT_ACCESS_EXPIRY", TimeDelta::hours(1)),
             refresh_expiry: read.time("JWT_REFRESH_EXPIRY", TimeDelta::days(30)),
@@ -249,6 +249,9 @@ impl Config {
                 }
             },
             proxies: usize::try_from(read.number("OCORE_TRUSTED_PROXIES", 0..=8, 0)).unwrap_or(0),
+            app_url: read
+                .origin("APP_URL")
+                .unwrap_or_else(|| "http://localhost:3000".to_owned()),
             warnings: read.unknown(),
         };
         if read.faults.is_empty() {
@@ -379,30 +382,6 @@ impl Reader {
         }
     }
 
-    /// An http or https address without a path.
-    fn app_url(&mut self) -> String {
-        let text = self
-            .text("APP_URL")
-            .unwrap_or_else(|| "http://localhost:3000".to_owned());
-        let is_origin = reqwest::Url::parse(&text).is_ok_and(|url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.has_host()
-                && url.path() == "/"
-                && url.query().is_none()
-                && url.fragment().is_none()
-                && url.username().is_empty()
-                && url.password().is_none()
-        });
-        if !is_origin {
-            self.fault(
-                "APP_URL",
-                &format!("is `{text}`"),
-                "Use the address people enter in their browsers, without a path: https://ocore.example.com.",
-            );
-        }
-        text.trim_end_matches('/').to_owned()
-    }
-
     /// A time with its unit: `90s`, `15m`, `1h`, `30d`.
     fn time(&mut self, name: &'static str, default: TimeDelta) -> TimeDelta {
         let Some(text) = self.text(name) else {
@@ -471,6 +450,27 @@ impl Reader {
             self.fault(name, &format!("is `{}`", path.display()), "Use an absolute path.");
         }
         Some(path)
+    }
+
+    /// An address without anything after the host and port, not even a slash.
+    fn origin(&mut self, name: &'static str) -> Option<String> {
+        let text = self.text(name)?;
+        let origin = text.strip_suffix('/').unwrap_or(&text);
+        let fits = origin.parse::<Uri>().is_ok_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.authority().is_some_and(|at| {
+                    // What is written back is what was given: no path, no query, no password.
+                    !at.host().is_empty() && !at.as_str().contains('@') && origin.ends_with(at.as_str())
+                })
+        });
+        if !fits {
+            self.fault(
+                name,
+                "is not the address of a site",
+                "Use for example https://ocore.example.com, without a path.",
+            );
+        }
+        Some(origin.to_owned())
     }
 
     /// The value is never repeated in a fault.
@@ -605,6 +605,33 @@ mod tests {
             );
         }
         assert!(!faults.contains("canary"), "{faults}");
+    }
+
+    #[test]
+    fn links_begin_with_the_address_of_a_site() {
+        let with = |url| config(&[("ENVIRONMENT", "development"), ("APP_URL", url)]).map(|c| c.app_url);
+        assert_eq!(with("").unwrap(), "http://localhost:3000");
+        assert_eq!(
+            with("https://ocore.example.com/").unwrap(),
+            "https://ocore.example.com"
+        );
+        assert_eq!(with("http://[::1]:3000").unwrap(), "http://[::1]:3000");
+        for bad in [
+            "ocore.example.com",
+            "ftp://ocore.example.com",
+            "https://",
+            "https://ocore.example.com/app",
+            "https://ocore.example.com?x=1",
+            "https://ocore.example.com//",
+            "https://canary@ocore.example.com",
+            "https://a b",
+        ] {
+            let fault = with(bad).unwrap_err().to_string();
+            assert!(
+                fault.contains("\n  APP_URL ") && !fault.contains("canary"),
+                "{bad}: {fault}"
+            );
+        }
     }
 
     #[test]

@@ -60,6 +60,10 @@ pub(crate) async fn identify(State(api): State<Api>, request: Request, next: Nex
 
 /// Under what the requests of one sender are counted, and as what.
 pub(crate) fn sender(request: &Request) -> Option<(Class, String)> {
+    // Whoever watches whether oCore is well is not to be told that it is not.
+    if !request.uri().path().starts_with("/api/") {
+        return None;
+    }
     let Identified { principal, origin } = request.extensions().get()?;
     let class = Class::of(request.method());
     match principal {
