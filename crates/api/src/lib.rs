@@ -5,6 +5,8 @@
 
 mod access;
 mod activity;
+mod admin;
+mod audit_logs;
 mod body;
 mod checks;
 mod confirm;
@@ -112,4 +114,6 @@ fn routes() -> Routes {
         .merge(operations::routes())
         .merge(dumps::routes())
         .merge(activity::routes())
+        .merge(audit_logs::routes())
+        .merge(admin::routes())
 }
