@@ -261,11 +261,20 @@ mod tests {
     fn a_sound_chain_is_sound_from_everywhere() {
         let links = chain(5);
         let head = links[4].place();
-        assert_eq!(check(ChainCheck::after(Place::default()), &links, Some(&head)), None);
-        assert_eq!(check(ChainCheck::after(links[1].place()), &links[2..], Some(&head)), None);
+        assert_eq!(
+            check(ChainCheck::after(Place::default()), &links, Some(&head)),
+            None
+        );
+        assert_eq!(
+            check(ChainCheck::after(links[1].place()), &links[2..], Some(&head)),
+            None
+        );
         assert_eq!(check(ChainCheck::of_part(), &links[3..], Some(&head)), None);
         assert_eq!(check(ChainCheck::after(head.clone()), &[], Some(&head)), None);
-        assert_eq!(check(ChainCheck::after(Place::default()), &[], Some(&Place::default())), None);
+        assert_eq!(
+            check(ChainCheck::after(Place::default()), &[], Some(&Place::default())),
+            None
+        );
     }
 
     #[test]
@@ -279,7 +288,10 @@ mod tests {
             check(begin(), &links, Some(&head))
         };
         for (change, found) in [
-            (&(|l: &mut Vec<Link>| l[2].entry.push(' ')) as &dyn Fn(&mut Vec<Link>), (3, Fault::Altered)),
+            (
+                &(|l: &mut Vec<Link>| l[2].entry.push(' ')) as &dyn Fn(&mut Vec<Link>),
+                (3, Fault::Altered),
+            ),
             (&|l| l[2].hash[0] ^= 1, (3, Fault::Altered)),
             (&|l| l[2].previous[0] ^= 1, (3, Fault::Detached)),
             (&|l| l[2].seq = 9, (3, Fault::Missing)),
@@ -316,9 +328,18 @@ mod tests {
         ] {
             assert_eq!(changed(change), Some(found));
         }
-        assert_eq!(check(begin(), &sound, Some(&sound[2].place())), Some((4, Fault::BeyondEnd)));
-        let other = Place { seq: 5, hash: vec![7; 32] };
-        assert_eq!(check(ChainCheck::after(other), &chain(6)[5..], None), Some((6, Fault::Detached)));
+        assert_eq!(
+            check(begin(), &sound, Some(&sound[2].place())),
+            Some((4, Fault::BeyondEnd))
+        );
+        let other = Place {
+            seq: 5,
+            hash: vec![7; 32],
+        };
+        assert_eq!(
+            check(ChainCheck::after(other), &chain(6)[5..], None),
+            Some((6, Fault::Detached))
+        );
     }
 
     #[test]
@@ -330,7 +351,16 @@ mod tests {
         let place = link.place();
         assert_eq!(place.to_string().parse(), Ok(place));
         assert_eq!("0:".parse(), Ok(Place::default()));
-        for bad in ["", "1", "1:", "1:zz", "-1:", "x:00", "0:00", &format!("1:{}", "0".repeat(62))] {
+        for bad in [
+            "",
+            "1",
+            "1:",
+            "1:zz",
+            "-1:",
+            "x:00",
+            "0:00",
+            &format!("1:{}", "0".repeat(62)),
+        ] {
             assert!(bad.parse::<Place>().is_err(), "{bad}");
         }
     }

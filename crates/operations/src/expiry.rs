@@ -17,7 +17,10 @@ pub(crate) async fn delete_expired(hands: &Hands) -> Result<(), Problem> {
 async fn delete_record(hands: &Hands) -> Result<(), Problem> {
     let gone = audit::prune(&mut *hands.store().connection().await?, Utc::now()).await?;
     if gone > 0 {
-        tracing::info!(entries = gone, "entries of the record were taken away, their time was over");
+        tracing::info!(
+            entries = gone,
+            "entries of the record were taken away, their time was over"
+        );
     }
     Ok(())
 }

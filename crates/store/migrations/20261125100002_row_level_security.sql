@@ -136,8 +136,9 @@ declare
 begin
     -- The caller's own role is not `current_user` in here, but the setting still tells. Who left the walls of an
     -- organization in this transaction is held to it too.
-    if (current_setting('role') = 'ocore_tenant' or ocore_organization() is not null)
-        and organization is distinct from ocore_organization() then
+    if organization is distinct from ocore_organization()
+        and (current_setting('role') = 'ocore_tenant' or ocore_organization() is not null)
+        or organization is null and current_setting('role') = 'ocore_tenant' then
         raise insufficient_privilege using message = 'the record of another organization';
     end if;
     insert into audit_chains (organization_id, seq, hash) values (organization, 0, '') on conflict do nothing;

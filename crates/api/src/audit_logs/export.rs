@@ -39,6 +39,7 @@ pub(super) enum Format {
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
     /// `csv` or `json`, which is a JSON object a line.
+    #[param(inline)]
     format: Format,
     /// Only what comes after the entry of this number: to go on where an earlier export ended.
     after: Option<i64>,
@@ -87,11 +88,23 @@ pub(super) async fn export(
         has_begun: false,
     };
     let (kind, disposition) = match format {
-        Format::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"audit-logs.csv\""),
-        Format::Json => ("application/x-ndjson", "attachment; filename=\"audit-logs.jsonl\""),
+        Format::Csv => (
+            "text/csv; charset=utf-8",
+            "attachment; filename=\"audit-logs.csv\"",
+        ),
+        Format::Json => (
+            "application/x-ndjson",
+            "attachment; filename=\"audit-logs.jsonl\"",
+        ),
     };
-    let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, disposition)];
-    Ok((headers, Body::from_stream(stream::try_unfold(export, Export::next))))
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_DISPOSITION, disposition),
+    ];
+    Ok((
+        headers,
+        Body::from_stream(stream::try_unfold(export, Export::next)),
+    ))
 }
 
 /// An export on its way. A part is read when the one before it was taken: who reads slowly holds no transaction.
@@ -181,7 +194,8 @@ const COLUMNS: [&str; 17] = [
 
 fn csv(links: &[Link], with_columns: bool) -> Result<Vec<u8>, String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let mut write = |row: [String; COLUMNS.len()]| writer.write_record(row).map_err(|error| error.to_string());
+    let mut write =
+        |row: [String; COLUMNS.len()]| writer.write_record(row).map_err(|error| error.to_string());
     if with_columns {
         write(COLUMNS.map(str::to_owned))?;
     }
@@ -250,7 +264,10 @@ mod tests {
         let text = String::from_utf8(csv(&[link], true).unwrap()).unwrap();
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let row = reader.records().next().unwrap().unwrap();
-        let cell = |name| row.get(COLUMNS.iter().position(|column| *column == name).unwrap()).unwrap();
+        let cell = |name| {
+            row.get(COLUMNS.iter().position(|column| *column == name).unwrap())
+                .unwrap()
+        };
         assert_eq!(cell("userName"), "'=HYPERLINK(\"http://x\")");
         assert_eq!(cell("resourceName"), "'@SUM(A1), \"x\"\n");
         assert_eq!(cell("userAgent"), "'+1");

@@ -84,7 +84,9 @@ pub(super) async fn verify(
     Query(start): Query<Start>,
 ) -> Answer<Json<Verification>> {
     let organization = allowed.organization()?;
-    start.verify(&mut *allowed.read().await?, Some(organization)).await
+    start
+        .verify(&mut *allowed.read().await?, Some(organization))
+        .await
 }
 
 impl Start {

@@ -99,7 +99,7 @@ pub(super) async fn update(
         },
     };
     let act = Act::new("instance.settings_updated").on("instance", instance.id, &instance.name);
-    operations::begin(&api, change, act.before(&before).after(&answer)).await?;
+    operations::begin(&api, change, act.before(&before).after(&answer.instance)).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(answer)))
 }
 

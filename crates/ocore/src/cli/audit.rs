@@ -152,7 +152,10 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
 async fn export(session: &Session, format: Format, to: &Path, after: Option<u64>) -> Result<(), Failure> {
     let mut query = vec![("format", format.as_str().to_owned())];
     query.extend(after.map(|after| ("after", after.to_string())));
-    let mut response = session.client.open(&["audit-logs", "export"], &query, None).await?;
+    let mut response = session
+        .client
+        .open(&["audit-logs", "export"], &query, None)
+        .await?;
     let is_stdout = to == Path::new("-");
     let mut sink = if is_stdout { None } else { Some(Sink::open(to)?) };
     let mut bytes = 0;
@@ -211,7 +214,10 @@ impl<'a> Sink<'a> {
     }
 
     fn finish(mut self) -> Result<(), Failure> {
-        let done = self.file.sync_all().and_then(|()| fs::rename(&self.part, self.to));
+        let done = self
+            .file
+            .sync_all()
+            .and_then(|()| fs::rename(&self.part, self.to));
         done.map_err(|error| cannot("write", self.to, &error))?;
         self.is_whole = true;
         Ok(())
@@ -271,7 +277,9 @@ async fn verify(session: &Session, known: Option<Place>) -> Result<(), Failure> 
         entries += part.entries;
         if let Some(more) = part.next {
             if next.is_some_and(|next| next.after >= more.after) {
-                return Err(Failure::Failed("the API does not get on with the check".to_owned()));
+                return Err(Failure::Failed(
+                    "the API does not get on with the check".to_owned(),
+                ));
             }
             next = Some(more);
             continue;
@@ -351,12 +359,21 @@ pub(crate) fn verify_file(output: &Output, file: &Path, known: Option<&Place>) -
         if let Some(place) = known.filter(|place| place.seq == link.seq) {
             is_known = true;
             if link.hash != place.hash && check.broken().is_none() {
-                return found(&check, first, Some((link.seq, "it is another entry than the one that is known".to_owned())))
-                    .tell(output);
+                return found(
+                    &check,
+                    first,
+                    Some((
+                        link.seq,
+                        "it is another entry than the one that is known".to_owned(),
+                    )),
+                )
+                .tell(output);
             }
         }
     }
-    let broken = check.broken().map(|broken| (broken.seq, broken.fault.to_string()));
+    let broken = check
+        .broken()
+        .map(|broken| (broken.seq, broken.fault.to_string()));
     let missing = || known.map(|place| (place.seq, "the entry that is known is not in the file".to_owned()));
     let broken = broken.or_else(|| if is_known { None } else { missing() });
     found(&check, first, broken).tell(output)

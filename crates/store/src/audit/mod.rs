@@ -15,7 +15,7 @@ use crate::{Error, Result};
 pub use ocore_domain::audit::{Broken, ChainCheck, Link, Place};
 pub use prune::prune;
 pub use read::{Chain, Filter, chain, links, list};
-pub use verify::{Bounds, Verification, verify};
+pub use verify::{Bounds, Verification, verify, verify_within};
 
 /// What is recorded of one act. Its JSON is what is hashed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,14 +16,13 @@ const BATCH: i32 = 5000;
 /// Takes away, for every organization and the installation itself, what is older than is wanted, by whole days. How many
 /// entries it was, and the hash of the last of them, is recorded in the same chain.
 pub async fn prune(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<u64> {
-    let mut wanted: Vec<(Option<OrganizationId>, i32)> = sqlx::query!(
-        r#"select id as "id: OrganizationId", audit_retention_days from organizations"#
-    )
-    .fetch_all(&mut *conn)
-    .await?
-    .into_iter()
-    .map(|row| (Some(row.id), row.audit_retention_days))
-    .collect();
+    let mut wanted: Vec<(Option<OrganizationId>, i32)> =
+        sqlx::query!(r#"select id as "id: OrganizationId", audit_retention_days from organizations"#)
+            .fetch_all(&mut *conn)
+            .await?
+            .into_iter()
+            .map(|row| (Some(row.id), row.audit_retention_days))
+            .collect();
     wanted.push((None, OWN_DAYS));
     let mut gone = 0;
     for (organization, days) in wanted {

@@ -44,6 +44,16 @@ pub async fn verify(
     sqlx::query("set transaction isolation level repeatable read")
         .execute(&mut *conn)
         .await?;
+    verify_within(conn, organization, after, bounds).await
+}
+
+/// The same in a transaction that reads everything as it was at one moment already.
+pub async fn verify_within(
+    conn: &mut PgConnection,
+    organization: Option<OrganizationId>,
+    after: Option<Place>,
+    bounds: Bounds,
+) -> Result<Verification> {
     let began = Instant::now();
     let chain = chain(conn, organization).await?;
     let begin = after.unwrap_or_else(|| chain.begin.clone());
