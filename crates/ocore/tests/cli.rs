@@ -16,6 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use futures::StreamExt;
 use ocore_domain::audit::Link;
 use serde_json::{Value, json};
 
@@ -359,7 +360,14 @@ async fn audit_export(State(asked): State<Asked>, Query(query): Query<Value>) ->
     if breaks {
         parts.push(Err(std::io::Error::other("gone")));
     }
-    axum::body::Body::from_stream(futures::stream::iter(parts)).into_response()
+    let parts = futures::stream::iter(parts).then(async |part| {
+        // What was sent before the end is on its way by then.
+        if part.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+        part
+    });
+    axum::body::Body::from_stream(parts).into_response()
 }
 
 /// Three parts of three entries, of which the last has what is asked for; after 99 it is broken, after 98 it goes on for ever.

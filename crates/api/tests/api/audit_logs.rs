@@ -635,3 +635,28 @@ async fn nobody_sees_the_record_of_another_organization(pool: PgPool) {
         3
     );
 }
+
+/// The names of all acts that stand in the source of a folder.
+fn acts(folder: &std::path::Path, found: &mut BTreeSet<String>) {
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_dir() {
+            acts(&path, found);
+        } else {
+            let source = std::fs::read_to_string(path).unwrap();
+            let named = source.split("Act::new(").skip(1);
+            found.extend(named.filter_map(|rest| Some(rest.trim_start().strip_prefix('"')?.split_once('"')?.0.to_owned())));
+        }
+    }
+}
+
+#[test]
+fn the_handbook_lists_every_event() {
+    let mut found = BTreeSet::new();
+    acts(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut found);
+    assert!(found.len() >= 9, "{found:?}");
+    let handbook = include_str!("../../../../docs/operators/audit.md");
+    let told: BTreeSet<&str> = handbook.split('`').collect();
+    let missing: Vec<_> = found.iter().filter(|act| !told.contains(act.as_str())).collect();
+    assert!(missing.is_empty(), "docs/operators/audit.md does not tell of {missing:?}");
+}
