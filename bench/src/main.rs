@@ -3,6 +3,7 @@
 mod create;
 mod graphile;
 mod latency;
+mod list;
 mod memory;
 mod ocore;
 mod queue;
@@ -39,6 +40,8 @@ struct Arguments {
 enum Which {
     /// The queue, beside `graphile_worker`
     Queue,
+    /// A page of instances, beside a bare query
+    List,
     /// Creating an instance, beside the same by hand
     Create,
     /// Resident memory of `ocore serve`
@@ -57,6 +60,9 @@ async fn main() -> Result<()> {
     let asked = |which| arguments.which == which || arguments.which == Which::All;
     if asked(Which::Queue) {
         report.keep("queue", queue::run().await?)?;
+    }
+    if asked(Which::List) {
+        report.keep("list", list::run().await?)?;
     }
     if asked(Which::Create) {
         let ssh = arguments.ssh.as_deref().zip(arguments.ssh_key.as_deref());

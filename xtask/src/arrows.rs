@@ -9,9 +9,10 @@ use serde_json::Value;
 use crate::process::cargo;
 
 /// Each crate, and the crates of ours it may depend on, be it for its tests or its build only.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("ocore-domain", &[]),
     ("ocore-fleet", &["ocore-domain"]),
+    ("ocore-identity", &["ocore-domain"]),
     ("ocore-odoo", &["ocore-domain"]),
     ("ocore-store", &["ocore-domain"]),
     (
@@ -22,6 +23,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
         "ocore-api",
         &[
             "ocore-domain",
+            "ocore-identity",
             "ocore-operations",
             "ocore-store",
             "ocore-telemetry",
@@ -35,6 +37,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
             "ocore-domain",
             "ocore-fleet",
             "ocore-gateway",
+            "ocore-identity",
             "ocore-odoo",
             "ocore-operations",
             "ocore-store",

@@ -57,10 +57,10 @@ enum Task {
     },
     /// Start a private PostgreSQL with oCore's schema and print its `DATABASE_URL`
     Db,
-    /// Measure what has a target: the queue, creating an instance, memory
+    /// Measure what has a target: the queue, a page of instances, creating an instance, memory
     Bench {
         /// Which of them
-        #[arg(default_value = "all", value_parser = ["queue", "create", "memory", "all"])]
+        #[arg(default_value = "all", value_parser = ["queue", "list", "create", "memory", "all"])]
         which: String,
     },
     /// Servers of real parts on this machine: systemd, sshd, Docker Engine, Odoo

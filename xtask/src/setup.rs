@@ -18,7 +18,7 @@ const DEMO: [Need; 1] = [Need {
 }];
 
 /// What `cargo xtask test` needs beyond that.
-const TESTS: [Need; 5] = [
+const TESTS: [Need; 7] = [
     Need {
         what: "PostgreSQL's client",
         package: "postgresql-client",
@@ -43,6 +43,16 @@ const TESTS: [Need; 5] = [
         what: "curl",
         package: "curl",
         present: || installed("curl"),
+    },
+    Need {
+        what: "a browser",
+        package: "chromium",
+        present: || installed("chromium"),
+    },
+    Need {
+        what: "one-time codes of somebody else's making",
+        package: "oathtool",
+        present: || installed("oathtool"),
     },
 ];
 

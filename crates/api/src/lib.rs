@@ -12,6 +12,7 @@ mod checks;
 mod confirm;
 mod dumps;
 mod health;
+mod installation;
 mod instances;
 mod openapi;
 mod operations;
@@ -22,6 +23,8 @@ mod secrets;
 mod servers;
 mod stream;
 
+use std::sync::Arc;
+
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use ocore_operations::Hands;
 use ocore_store::{Store, notifications::Notifications};
@@ -30,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::{Routes, Walled};
 
 pub use access::{Proxies, Requirement, Route};
+pub use installation::{Installation, Settings, Signup};
 pub use openapi::openapi;
 
 /// The longest body of a request, in bytes.
@@ -46,27 +50,27 @@ pub struct Api {
     pub(crate) hands: Hands,
     /// Ends the streams that would go on for ever: cancelled when the process is to end.
     pub(crate) closing: CancellationToken,
-    /// How many proxies stand in front.
-    pub(crate) proxies: Proxies,
+    /// What this installation is.
+    pub(crate) installation: Arc<Installation>,
     #[cfg(feature = "unguarded")]
     unguarded: bool,
 }
 
 impl Api {
     /// An API over a store, which hears and acts by what is given.
-    pub const fn new(
+    pub fn new(
         store: Store,
         notifications: Notifications,
         hands: Hands,
         closing: CancellationToken,
-        proxies: Proxies,
+        installation: Installation,
     ) -> Self {
         Self {
             store: Walled::new(store),
             notifications,
             hands,
             closing,
-            proxies,
+            installation: Arc::new(installation),
             #[cfg(feature = "unguarded")]
             unguarded: false,
         }

@@ -14,7 +14,9 @@ use std::{
     time::Duration,
 };
 
+use chrono::TimeDelta;
 use hkdf::Hkdf;
+use ocore_api::{Proxies, Settings, Signup};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use tracing_subscriber::EnvFilter;
@@ -57,8 +59,18 @@ pub(crate) struct Config {
     pub(crate) health_interval: Duration,
     /// How long running steps may go on after the signal to stop.
     pub(crate) shutdown_grace: Duration,
+    /// The address people enter in their browsers.
+    app_url: String,
+    /// What access tokens are signed with; without it, what secrets are sealed with.
+    jwt_secret: Option<SecretString>,
+    /// How long an access token is good.
+    access_expiry: TimeDelta,
+    /// How long a session lasts without being used.
+    refresh_expiry: TimeDelta,
+    /// Who may make an account.
+    signup: Signup,
     /// How many proxies stand in front of the API.
-    pub(crate) proxies: usize,
+    proxies: usize,
     /// What is odd and no fault.
     pub(crate) warnings: Vec<String>,
 }
@@ -174,9 +186,9 @@ impl Config {
         }
 
         let jwt_secret = read.secret("JWT_SECRET", !development);
-        let key = match (read.secret("SSH_ENCRYPTION_KEY", !development), jwt_secret) {
+        let key = match (read.secret("SSH_ENCRYPTION_KEY", !development), &jwt_secret) {
             (Some(key), _) => Key::Known(key),
-            (None, Some(secret)) => Key::Known(derive(&secret)),
+            (None, Some(secret)) => Key::Known(derive(secret)),
             (None, None) => Key::Kept,
         };
 
@@ -216,6 +228,23 @@ impl Config {
             log_format,
             health_interval: read.seconds("OCORE_HEALTH_INTERVAL", 1..=3600, 15),
             shutdown_grace: read.seconds("OCORE_SHUTDOWN_GRACE", 0..=3600, 30),
+            app_url: read.app_url(),
+            jwt_secret,
+            access_expiry: read.time("JWT_ACCESS_EXPIRY", TimeDelta::hours(1)),
+            refresh_expiry: read.time("JWT_REFRESH_EXPIRY", TimeDelta::days(30)),
+            signup: match read.text("OCORE_SIGNUP").as_deref() {
+                None | Some("invited") => Signup::Invited,
+                Some("open") => Signup::Open,
+                Some(other) => {
+                    let other = other.to_owned();
+                    read.fault(
+                        "OCORE_SIGNUP",
+                        &format!("is `{other}`"),
+                        "Use `invited` or `open`.",
+                    );
+                    Signup::Invited
+                }
+            },
             proxies: usize::try_from(read.number("OCORE_TRUSTED_PROXIES", 0..=8, 0)).unwrap_or(0),
             warnings: read.unknown(),
         };
@@ -224,6 +253,22 @@ impl Config {
         } else {
             Err(Faults(read.faults))
         }
+    }
+
+    /// What the API is told of this installation.
+    pub(crate) fn installation(&self) -> io::Result<Settings> {
+        Ok(Settings {
+            app_url: self.app_url.clone(),
+            jwt_secret: match &self.jwt_secret {
+                Some(secret) => secret.clone(),
+                None => self.encryption_key()?,
+            },
+            access_expiry: self.access_expiry,
+            refresh_expiry: self.refresh_expiry,
+            proxies: Proxies(self.proxies),
+            signup: self.signup,
+            development: self.development,
+        })
     }
 
     /// The key that secrets at rest are sealed with. In development, where none is configured, one is made and kept in
@@ -318,6 +363,63 @@ impl Reader {
 
     fn fault(&mut self, name: &str, what: &str, mend: &str) {
         self.faults.push(format!("{name} {what}. {mend}"));
+    }
+
+    /// An http or https address without a path.
+    fn app_url(&mut self) -> String {
+        let text = self
+            .text("APP_URL")
+            .unwrap_or_else(|| "http://localhost:3000".to_owned());
+        let is_origin = reqwest::Url::parse(&text).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.path() == "/"
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty()
+                && url.password().is_none()
+        });
+        if !is_origin {
+            self.fault(
+                "APP_URL",
+                &format!("is `{text}`"),
+                "Use the address people enter in their browsers, without a path: https://ocore.example.com.",
+            );
+        }
+        text.trim_end_matches('/').to_owned()
+    }
+
+    /// A time with its unit: `90s`, `15m`, `1h`, `30d`.
+    fn time(&mut self, name: &'static str, default: TimeDelta) -> TimeDelta {
+        let Some(text) = self.text(name) else {
+            return default;
+        };
+        let (number, unit) =
+            text.split_at(text.len() - usize::from(!text.ends_with(|c: char| c.is_ascii_digit())));
+        let seconds = match unit {
+            "s" | "" => Some(1),
+            "m" => Some(60),
+            "h" => Some(3600),
+            "d" => Some(86_400),
+            _ => None,
+        };
+        let time = number
+            .parse::<u32>()
+            .ok()
+            .zip(seconds)
+            .map(|(number, unit)| i64::from(number) * unit)
+            .filter(|seconds| (60..=366 * 86_400).contains(seconds));
+        match time {
+            Some(seconds) => TimeDelta::seconds(seconds),
+            None => {
+                self.fault(
+                    name,
+                    &format!("is `{text}`"),
+                    "Use a time from a minute to a year, such as 15m, 1h or 30d.",
+                );
+                default
+            }
+        }
     }
 
     fn parsed<T: FromStr>(&mut self, name: &'static str, mend: &str) -> Option<T> {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::serve::ListenerExt;
-use ocore_api::{Api, Proxies};
+use ocore_api::{Api, Installation};
 use ocore_domain::OrganizationId;
 use ocore_operations::{Hands, Runtime, RuntimeConfig, faults};
 use ocore_store::api_keys::{self, NewApiKey};
@@ -68,7 +68,7 @@ async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow
         notifications,
         hands,
         closing.clone(),
-        Proxies(config.proxies),
+        Installation::new(config.installation()?)?,
     );
     let address = listener.local_addr()?;
     // An event is sent when it happens, not when a packet is full.

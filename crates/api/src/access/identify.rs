@@ -6,12 +6,15 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use ocore_store::api_keys;
+use ocore_domain::SessionId;
+use ocore_identity::access_token::Invalid;
+use ocore_store::{api_keys, sessions};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     Actor, Membership, Principal,
     allowed::{Origin, unauthenticated},
+    cookies,
     principal::forbidden,
 };
 use crate::{
@@ -19,6 +22,9 @@ use crate::{
     problem::{Answer, Failure},
     request::RequestId,
 };
+
+/// How the keys for programs begin.
+const KEY: &str = "ocore_";
 
 /// What is known of a request's sender.
 #[derive(Clone, Debug)]
@@ -33,7 +39,7 @@ pub(crate) async fn identify(State(api): State<Api>, request: Request, next: Nex
     let (mut parts, body) = request.into_parts();
     let principal = principal(&api, &parts).await;
     let origin = Origin {
-        address: api.proxies.address(&parts),
+        address: api.installation.settings.proxies.address(&parts),
         user_agent: text(&parts.headers, "user-agent").map(|agent| agent.chars().take(300).collect()),
         request_id: parts
             .extensions
@@ -47,13 +53,54 @@ pub(crate) async fn identify(State(api): State<Api>, request: Request, next: Nex
 
 async fn principal(api: &Api, parts: &Parts) -> Answer<Option<Principal>> {
     let slug = text(&parts.headers, "x-org-slug");
-    let Some(token) = bearer(&parts.headers)? else {
+    if let Some(token) = bearer(&parts.headers)? {
+        return if token.expose_secret().starts_with(KEY) {
+            by_key(api, &token, slug).await.map(Some)
+        } else {
+            by_session(api, &token, slug).await.map(Some)
+        };
+    }
+    let Some(token) = cookies::get(&parts.headers, cookies::ACCESS) else {
         return Ok(None);
     };
-    if token.expose_secret().starts_with("ocore_") {
-        return by_key(api, &token, slug).await.map(Some);
-    }
-    Err(unauthenticated("The token is not valid"))
+    cookies::refuse_cross_site(api, parts)?;
+    by_session(api, &token.into(), slug).await.map(Some)
+}
+
+async fn by_session(api: &Api, token: &SecretString, slug: Option<&str>) -> Answer<Principal> {
+    let claims = api
+        .installation
+        .signer
+        .read(token.expose_secret())
+        .map_err(|invalid| match invalid {
+            Invalid::Expired => {
+                unauthenticated("The access token has expired; POST /api/auth/refresh gives another")
+            }
+            Invalid::Forged => unauthenticated("The access token is not valid"),
+        })?;
+    let session = SessionId::from(claims.session);
+    let mut conn = api.store.store().connection().await?;
+    let found = sessions::open(&mut conn, session, claims.user.into(), slug).await?;
+    let found = found.ok_or_else(|| unauthenticated("The session has ended"))?;
+    let membership = found.membership.map(|of| Membership {
+        organization: of.organization,
+        slug: of.slug,
+        permissions: of.permissions,
+        is_owner: of.is_owner,
+        scope: of.scope,
+        lacks_passkey: of.requires_passkey && found.method != "passkey",
+    });
+    Ok(Principal {
+        actor: Actor::User {
+            id: found.user,
+            email: found.email,
+            name: found.name,
+            session,
+            method: found.method,
+        },
+        membership,
+        is_server_admin: found.is_server_admin,
+    })
 }
 
 async fn by_key(api: &Api, key: &SecretString, slug: Option<&str>) -> Answer<Principal> {

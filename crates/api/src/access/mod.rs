@@ -9,6 +9,7 @@ mod act;
 mod address;
 mod allowed;
 mod change;
+pub(crate) mod cookies;
 mod identify;
 mod need;
 mod principal;

@@ -1,0 +1,75 @@
+//! The browser's credentials: cookies, and what keeps other sites from using them.
+
+use axum::http::{HeaderMap, Method, header, request::Parts};
+use ocore_domain::{Code, Problem};
+
+use crate::{Api, problem::Answer};
+
+/// The access token.
+pub(crate) const ACCESS: &str = "ocore_access";
+/// The refresh token.
+pub(crate) const REFRESH: &str = "ocore_refresh";
+/// A random text that only scripts of oCore's own pages can read, and have to send back.
+pub(crate) const CSRF: &str = "ocore_csrf";
+/// The header in which they send it.
+const CSRF_HEADER: &str = "x-csrf-token";
+
+/// The value of a cookie.
+pub(crate) fn get(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(found, value)| *found == name && !value.is_empty())
+        .map(|(_, value)| value.to_owned())
+}
+
+/// Refuses what changes something and may have been sent by another site's page: browsers add cookies to that too.
+pub(crate) fn refuse_cross_site(api: &Api, parts: &Parts) -> Answer<()> {
+    if [Method::GET, Method::HEAD, Method::OPTIONS].contains(&parts.method) {
+        return Ok(());
+    }
+    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let same_origin = text("origin").is_none_or(|origin| origin == api.installation.settings.app_url);
+    let sent = text(CSRF_HEADER);
+    let kept = get(&parts.headers, CSRF);
+    if same_origin && sent.is_some() && sent == kept.as_deref() {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::CrossSite,
+        "The request came by cookie and without proof that oCore's own page sent it",
+        format!(
+            "Send the cookie `{CSRF}` in the header `X-CSRF-Token`, from {} itself; programs use `Authorization: Bearer`.",
+            api.installation.settings.app_url
+        ),
+    )
+    .into())
+}
+
+/// A cookie to be set. `age` is in seconds; 0 removes it.
+pub(crate) fn set(api: &Api, name: &str, value: &str, path: &str, age: i64) -> String {
+    let secure = if api.installation.settings.app_url.starts_with("https:") {
+        "; Secure"
+    } else {
+        ""
+    };
+    let hidden = if name == CSRF { "" } else { "; HttpOnly" };
+    format!("{name}={value}; Path={path}; Max-Age={age}; SameSite=Strict{secure}{hidden}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, "a=1; ocore_access=x.y=z;b=".parse().unwrap());
+        assert_eq!(get(&headers, ACCESS).as_deref(), Some("x.y=z"));
+        assert_eq!(get(&headers, "b"), None);
+        assert_eq!(get(&headers, REFRESH), None);
+    }
+}

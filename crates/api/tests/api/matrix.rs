@@ -1,0 +1,536 @@
+//! Every route × every kind of caller × their own and a foreign organization, made from the router itself: a route that
+//! is added is asked here too.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    body::Body,
+    http::{Request, StatusCode},
+};
+use chrono::TimeDelta;
+use ocore_api::{Requirement, Route};
+use ocore_domain::{
+    InstanceId, OperationId, OrganizationId, ServerId,
+    access::{Action, Permission, Permissions, Resource, Scope, SystemRole},
+    instance::{Edition, EnvironmentType, Settings},
+    server::{AuthMethod, ServerStatus},
+};
+use ocore_store::{
+    Sealer, Store,
+    instances::{self, NewInstance, Secrets},
+    servers::{self, Credentials, NewServer},
+};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{people, support::Client};
+
+/// Stands in everything that is the other organization's.
+const CANARY: &str = "foreign-canary";
+
+/// What is one organization's, to be named in paths.
+struct Belongings {
+    organization: OrganizationId,
+    server: ServerId,
+    instance: InstanceId,
+    operation: OperationId,
+    /// By the names of parameters and the beginnings of paths: see [`Belongings::fill`].
+    others: BTreeMap<&'static str, String>,
+}
+
+impl Belongings {
+    /// A server, an instance and an operation, and one of everything else.
+    async fn make(pool: &PgPool, organization: OrganizationId, name: &str) -> Self {
+        let store = Store::new(pool.clone(), Sealer::new(&"k".repeat(32).into(), &[]));
+        let (server, instance) = rows(&store, organization, name).await;
+        let operation = OperationId::new();
+        for statement in [
+            format!(
+                "insert into operations (id, organization_id, kind, subject_kind, subject_id, subject_name, server_id,
+                     state, finished_at)
+                 values ('{operation}', '{organization}', 'instance_start', 'instance', '{instance}', '{name} instance',
+                     '{server}', 'failed', now())"
+            ),
+            format!(
+                "insert into operation_events (operation_id, seq, at, level, line)
+                 values ('{operation}', 1, now(), 'output', '{name} line')"
+            ),
+            format!(
+                "insert into final_dumps (id, organization_id, instance_id, server_id, database_path, filestore_path,
+                     size_bytes, expires_at)
+                 values (gen_random_uuid(), '{organization}', '{instance}', '{server}', '{name}', '{name}', 1,
+                     now() + interval '1 day')"
+            ),
+            format!(
+                "insert into activity (organization_id, subject_kind, subject_id, kind, message)
+                 values ('{organization}', 'server', '{server}', 'server.rebooted', '{name} rebooted')"
+            ),
+        ] {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+                .execute(pool)
+                .await
+                .unwrap();
+        }
+        Self {
+            organization,
+            server,
+            instance,
+            operation,
+            others: BTreeMap::new(),
+        }
+    }
+
+    /// A route's path with what is this organization's in it.
+    fn fill(&self, path: &str) -> String {
+        let id = match path.split('/').nth(2).unwrap_or_default() {
+            "servers" => self.server.to_string(),
+            "instances" => self.instance.to_string(),
+            "operations" => self.operation.to_string(),
+            other if path.contains('{') => self.others.get(other).cloned().unwrap_or_else(|| {
+                panic!("say in `Belongings::make` what stands in the parameters of {path}")
+            }),
+            _ => String::new(),
+        };
+        let mut filled = path.replace("{kind}", "instance_start");
+        while let (Some(open), Some(close)) = (filled.find('{'), filled.find('}')) {
+            filled.replace_range(open..=close, &id);
+        }
+        filled
+    }
+}
+
+async fn rows(store: &Store, organization_id: OrganizationId, name: &str) -> (ServerId, InstanceId) {
+    let mut conn = store.connection().await.unwrap();
+    let server = NewServer {
+        organization_id,
+        name: format!("{name} server"),
+        description: String::new(),
+        host: "192.0.2.1".to_owned(),
+        port: 22,
+        ssh_user: "root".to_owned(),
+        auth_method: AuthMethod::Password,
+        credentials: Credentials {
+            password: Some(format!("{name} password").into()),
+            ..Credentials::default()
+        },
+        max_ssh_sessions: 8,
+        postgres_password: "p".to_owned().into(),
+    };
+    let server = servers::insert(&mut conn, store.sealer(), &server).await.unwrap();
+    servers::set_status(&mut conn, server, ServerStatus::Active, None)
+        .await
+        .unwrap();
+    let instance = NewInstance {
+        organization_id,
+        server_id: server,
+        name: format!("{name} instance"),
+        slug: name.parse().unwrap(),
+        odoo_version: "19.0".to_owned(),
+        odoo_edition: Edition::Community,
+        environment_type: EnvironmentType::Production,
+        settings: Settings::new("odoo:19".to_owned(), 0, 1 << 30),
+        secrets: Secrets {
+            environment: [("NAME".to_owned(), format!("{name} value").into())].into(),
+            database_password: "p".to_owned().into(),
+            master_password: "p".to_owned().into(),
+            admin_password: None,
+        },
+    };
+    let instance = instances::insert(&mut conn, store.sealer(), &instance)
+        .await
+        .unwrap();
+    (server, instance)
+}
+
+/// A body with which a call on something foreign would come as far as to look for it.
+fn body(route: &Route) -> Option<Value> {
+    match (route.method, route.path.as_str()) {
+        ("POST", path) if path.ends_with("/control") => Some(json!({"action": "stop"})),
+        ("POST", path) if path.ends_with("/cancel") || path.ends_with("/retry") => None,
+        ("PUT" | "PATCH" | "POST", _) => Some(json!({})),
+        _ => None,
+    }
+}
+
+/// Somebody who calls.
+struct Caller {
+    name: String,
+    token: Option<String>,
+    /// The header `X-Org-Slug`.
+    slug: Option<&'static str>,
+    /// What they have in the organization; none: their credentials are good for nothing.
+    has: Option<Has>,
+}
+
+#[derive(Clone)]
+struct Has {
+    permissions: Permissions,
+    is_owner: bool,
+    is_person: bool,
+    is_server_admin: bool,
+    is_member: bool,
+    is_limited: bool,
+}
+
+impl Has {
+    fn role(permissions: Permissions) -> Self {
+        Self {
+            permissions,
+            is_owner: false,
+            is_person: true,
+            is_server_admin: false,
+            is_member: true,
+            is_limited: false,
+        }
+    }
+
+    fn key(permissions: Permissions) -> Self {
+        Self {
+            is_person: false,
+            ..Self::role(permissions)
+        }
+    }
+
+    fn meets(&self, requirement: Requirement) -> bool {
+        match requirement {
+            Requirement::Anyone => true,
+            Requirement::SignedIn => self.is_person,
+            Requirement::Member => self.is_member,
+            Requirement::Permission(wanted) => {
+                let holds = if self.is_limited {
+                    self.permissions.in_part().allow(wanted)
+                } else {
+                    self.permissions.allow(wanted)
+                };
+                self.is_member && holds
+            }
+            Requirement::Owner => self.is_member && self.is_owner,
+            Requirement::ServerAdmin => self.is_server_admin,
+        }
+    }
+}
+
+/// Everybody there can be, of the organization `mine`.
+async fn callers(pool: &PgPool, mine: OrganizationId, own: &Belongings) -> Vec<Caller> {
+    let mut callers = Vec::new();
+    let mut add = |name: &str, token: Option<String>, has: Option<Has>| {
+        callers.push(Caller {
+            name: name.to_owned(),
+            token,
+            slug: None,
+            has,
+        });
+    };
+    add("nobody", None, None);
+    add("a forged token", Some("x.y.z".to_owned()), None);
+    add("an unknown key", Some(format!("ocore_{}", "0".repeat(64))), None);
+    for &role in SystemRole::ALL {
+        let (_, token) = people::member(pool, mine, role.as_str(), &Scope::default()).await;
+        let has = Has {
+            is_owner: role == SystemRole::Owner,
+            ..Has::role(role.permissions())
+        };
+        add(role.as_str(), Some(token), Some(has));
+    }
+    people::role(pool, mine, "Nothing", &Permissions::default()).await;
+    let (_, token) = people::member(pool, mine, "Nothing", &Scope::default()).await;
+    add(
+        "a role without permissions",
+        Some(token),
+        Some(Has::role(Permissions::default())),
+    );
+    for resource in Resource::ALL {
+        let only: Permissions = [Permission::manage(*resource)].into_iter().collect();
+        let token = people::key(pool, mine, only.clone(), Scope::default(), TimeDelta::hours(1)).await;
+        add(&format!("a key to {resource}"), Some(token), Some(Has::key(only)));
+    }
+    let limited = Scope {
+        instances: Some([own.instance].into()),
+        ..Scope::default()
+    };
+    let token = people::key(
+        pool,
+        mine,
+        Permissions::all(),
+        limited.clone(),
+        TimeDelta::hours(1),
+    )
+    .await;
+    let has = Has {
+        is_limited: true,
+        ..Has::key(Permissions::all())
+    };
+    add("a limited key", Some(token), Some(has));
+    let (_, token) = people::member(pool, mine, "Admin", &limited).await;
+    let has = Has {
+        is_limited: true,
+        ..Has::role(Permissions::all())
+    };
+    add("a limited administrator", Some(token), Some(has));
+    let token = people::key(
+        pool,
+        mine,
+        Permissions::all(),
+        Scope::default(),
+        TimeDelta::seconds(-1),
+    )
+    .await;
+    add("an expired key", Some(token), None);
+    let (user, _) = people::person(pool, "late").await;
+    people::join(pool, user, mine, "Admin", &Scope::default()).await;
+    let session = people::session(pool, user).await;
+    let token = people::access_token(user, session, TimeDelta::seconds(-5));
+    add("an expired access token", Some(token), None);
+    let session = people::session(pool, user).await;
+    sqlx::query("update sessions set revoked_at = now() where id = $1")
+        .bind(session.uuid())
+        .execute(pool)
+        .await
+        .unwrap();
+    let token = people::access_token(user, session, TimeDelta::hours(1));
+    add("a revoked session", Some(token), None);
+    let (_, token) = people::person(pool, "stranger").await;
+    let has = Has {
+        is_member: false,
+        ..Has::role(Permissions::default())
+    };
+    add("a person in no organization", Some(token), Some(has));
+    callers
+}
+
+/// Sends a request and reads its answer, but for streams, which have no end.
+async fn ask(client: &Client, caller: &Caller, route: &Route, path: &str) -> (StatusCode, String) {
+    let mut request = Request::builder().method(route.method).uri(path);
+    if let Some(token) = &caller.token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    if let Some(slug) = caller.slug {
+        request = request.header("x-org-slug", slug);
+    }
+    let body = body(route);
+    if body.is_some() {
+        request = request.header("content-type", "application/json");
+    }
+    let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+    let reply = client.raw(request.body(body).unwrap()).await;
+    (reply.status, reply.text)
+}
+
+/// What of one's own must not be called here: it would take away what the next call needs.
+fn spoils(route: &Route) -> bool {
+    ["/logout", "/leave", "/user/sessions"]
+        .iter()
+        .any(|end| route.path.contains(end))
+}
+
+struct World {
+    own: Belongings,
+    foreign: Belongings,
+    callers: Vec<Caller>,
+}
+
+async fn world(pool: &PgPool) -> World {
+    let mine = people::organization(pool, "Mine", "mine").await;
+    let theirs = people::organization(pool, CANARY, CANARY).await;
+    let own = Belongings::make(pool, mine, "own").await;
+    let foreign = Belongings::make(pool, theirs, CANARY).await;
+    people::member(pool, theirs, "Owner", &Scope::default()).await;
+    let callers = callers(pool, mine, &own).await;
+    World {
+        own,
+        foreign,
+        callers,
+    }
+}
+
+/// Everything of an organization, as one text.
+async fn everything(pool: &PgPool, organization: OrganizationId) -> String {
+    let mut all = String::new();
+    for table in [
+        "organizations",
+        "servers",
+        "instances",
+        "operations",
+        "final_dumps",
+        "activity",
+        "members",
+        "roles",
+        "api_keys",
+    ] {
+        let column = if table == "organizations" {
+            "id"
+        } else {
+            "organization_id"
+        };
+        let rows: Option<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+            "select string_agg(t::text, ';' order by t::text) from {table} t where {column} = '{organization}'"
+        )))
+        .fetch_one(pool)
+        .await
+        .unwrap();
+        all += &rows.unwrap_or_default();
+    }
+    all
+}
+
+#[sqlx::test(migrations = "../store/migrations")]
+async fn everybody_may_do_what_they_may_and_nothing_else(pool: PgPool) {
+    let client = Client::new(pool.clone()).await;
+    let World {
+        own,
+        foreign,
+        callers,
+    } = world(&pool).await;
+    let before = everything(&pool, foreign.organization).await;
+    let mut asked = 0;
+    for route in ocore_api::table() {
+        for caller in &callers {
+            let meets = caller.has.as_ref().map(|has| has.meets(route.requirement));
+            let where_ = |path: &str| format!("{} {path} by {}", route.method, caller.name);
+            if !spoils(&route) {
+                let path = own.fill(&route.path);
+                let (status, text) = ask(&client, caller, &route, &path).await;
+                let at = where_(&path);
+                assert!(
+                    !status.is_server_error() || status == 502,
+                    "{at}: {status} {text}"
+                );
+                assert!(!text.contains(CANARY), "{at} shows what is foreign: {text}");
+                match (route.requirement, meets) {
+                    (Requirement::Anyone, _) => assert_ne!(status, 403, "{at}: {text}"),
+                    (_, None) => assert_eq!(status, 401, "{at}: {text}"),
+                    (_, Some(false)) => assert_eq!(status, 403, "{at}: {text}"),
+                    (_, Some(true)) => {
+                        assert_ne!(status, 401, "{at}: {text}");
+                        // Beyond the route's own, some calls take more: to manage what an operation works on.
+                        let more = route.path.starts_with("/api/operations") && route.method == "POST";
+                        assert!(status != 403 || more || is_limited(caller), "{at}: {text}");
+                    }
+                }
+                asked += 1;
+            }
+            if route.path.contains('{') && route.requirement != Requirement::Anyone {
+                let path = foreign.fill(&route.path);
+                let (status, text) = ask(&client, caller, &route, &path).await;
+                let at = where_(&path);
+                assert!(
+                    !text.contains(CANARY) || text.contains("request.invalid"),
+                    "{at}: {text}"
+                );
+                match meets {
+                    None => assert_eq!(status, 401, "{at}: {text}"),
+                    Some(false) => assert_eq!(status, 403, "{at}: {text}"),
+                    Some(true) => assert_eq!(status, 404, "{at}: {text}"),
+                }
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 700, "{asked}");
+    assert_eq!(before, everything(&pool, foreign.organization).await);
+}
+
+fn is_limited(caller: &Caller) -> bool {
+    caller.has.as_ref().is_some_and(|has| has.is_limited)
+}
+
+/// With the first wall taken away, the second one holds alone.
+#[sqlx::test(migrations = "../store/migrations")]
+async fn without_the_permission_check_nobody_sees_foreign_rows(pool: PgPool) {
+    let client = Client::unguarded(pool.clone()).await;
+    let World { foreign, callers, .. } = world(&pool).await;
+    let before = everything(&pool, foreign.organization).await;
+    let (mut asked, mut let_in) = (0, 0);
+    for route in ocore_api::table() {
+        // What belongs to no organization has no second wall.
+        if matches!(
+            route.requirement,
+            Requirement::Anyone | Requirement::SignedIn | Requirement::ServerAdmin
+        ) {
+            continue;
+        }
+        for caller in callers.iter().filter(|caller| caller.has.is_some()) {
+            let path = foreign.fill(&route.path);
+            let (status, text) = ask(&client, caller, &route, &path).await;
+            let at = format!("{} {path} by {}", route.method, caller.name);
+            assert!(!text.contains(CANARY), "{at}: {text}");
+            if route.path.contains('{') {
+                assert!(!status.is_success(), "{at}: {status} {text}");
+            }
+            asked += 1;
+            let_in += u32::from(status.is_success());
+        }
+    }
+    // The check is off indeed: even who has no permission is let in to the lists.
+    assert!(asked > 300 && let_in > 60, "{asked} {let_in}");
+    assert_eq!(before, everything(&pool, foreign.organization).await);
+}
+
+/// A limited grant sees its part of every list, and nothing beside it.
+#[sqlx::test(migrations = "../store/migrations")]
+async fn a_limited_grant_sees_its_part(pool: PgPool) {
+    let client = Client::new(pool.clone()).await;
+    let mine = people::organization(&pool, "Mine", "mine").await;
+    let part = Belongings::make(&pool, mine, "part").await;
+    let rest = Belongings::make(&pool, mine, "beside").await;
+    let scopes = [
+        json!({"servers": [part.server]}),
+        json!({"instances": [part.instance]}),
+        json!({"servers": [part.server], "environments": ["production"]}),
+    ];
+    for scope in scopes {
+        let scope: Scope = serde_json::from_value(scope).unwrap();
+        let token = people::key(
+            &pool,
+            mine,
+            Permissions::all(),
+            scope.clone(),
+            TimeDelta::hours(1),
+        )
+        .await;
+        let caller = Caller {
+            name: "a limited key".to_owned(),
+            token: Some(token),
+            slug: None,
+            has: None,
+        };
+        for route in ocore_api::table() {
+            let is_list = route.method == "GET" && !route.path.contains('{');
+            let in_part = route
+                .permission()
+                .is_some_and(|p| p.action == Action::View && !p.resource.is_of_the_whole());
+            if !is_list || !in_part {
+                continue;
+            }
+            let (status, text) = ask(&client, &caller, &route, &route.path).await;
+            assert_eq!(status, 200, "{} {text}", route.path);
+            assert!(text.contains("part"), "{scope:?} {}: {text}", route.path);
+            assert!(!text.contains("beside"), "{scope:?} {}: {text}", route.path);
+        }
+        for path in [
+            format!("/api/servers/{}", rest.server),
+            format!("/api/instances/{}", rest.instance),
+            format!("/api/operations/{}", rest.operation),
+        ] {
+            let route = Route {
+                method: "GET",
+                path: path.clone(),
+                requirement: Requirement::Member,
+            };
+            let (status, text) = ask(&client, &caller, &route, &path).await;
+            assert_eq!(status, 404, "{path}: {text}");
+        }
+    }
+    // An environment that nothing here is for.
+    let scope = serde_json::from_value(json!({"environments": ["staging"]})).unwrap();
+    let token = people::key(&pool, mine, Permissions::all(), scope, TimeDelta::hours(1)).await;
+    let reply = client
+        .raw(
+            Request::get("/api/instances")
+                .header("authorization", format!("Bearer {token}"))
+                .body(Body::empty())
+                .unwrap(),
+        )
+        .await;
+    assert_eq!(reply.ok(200)["data"], json!([]));
+}
