@@ -158,12 +158,10 @@ impl ChainCheck {
         if self.broken.is_some() {
             return;
         }
-        match self.fault(link) {
-            Some(broken) => self.broken = Some(broken),
-            None => {
-                self.entries += 1;
-                self.last = Some(link.place());
-            }
+        self.broken = self.fault(link);
+        if self.broken.is_none() {
+            self.entries += 1;
+            self.last = Some(link.place());
         }
     }
 
@@ -241,7 +239,9 @@ mod tests {
     }
 
     fn check(mut check: ChainCheck, links: &[Link], head: Option<&Place>) -> Option<(i64, Fault)> {
-        links.iter().for_each(|link| check.feed(link));
+        for link in links {
+            check.feed(link);
+        }
         if let Some(head) = head {
             check.end_at(head);
         }

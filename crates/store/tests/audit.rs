@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use ocore_domain::{OrganizationId, audit::Fault};
 use ocore_store::{
-    Sealer, Store,
+    PageRequest, Sealer, Store,
     audit::{self, Bounds, Entry, Filter, Place, Verification},
     tenancy::Tenant,
 };
@@ -162,7 +162,9 @@ async fn requests_can_add_to_their_own_chain_and_nothing_else(pool: PgPool) {
     ] {
         let mut tx = store.tenant(&ours).await.unwrap();
         let refused = sqlx::raw_sql(statement).execute(&mut *tx).await.unwrap_err();
-        let code = refused.as_database_error().and_then(|error| error.code());
+        let code = refused
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
         assert_eq!(code.as_deref(), Some("42501"), "{statement}: {refused}");
     }
     for (chain, entries) in [(Some(OURS), 4), (Some(other), 2), (None, 1)] {
@@ -576,18 +578,18 @@ async fn filters_find_what_they_say(pool: PgPool) {
             vec![1],
         ),
     ] {
-        let page = audit::list(&mut conn, Some(OURS), &filter, &Default::default())
+        let page = audit::list(&mut conn, Some(OURS), &filter, &PageRequest::default())
             .await
             .unwrap();
         let seqs: Vec<i64> = page.data.iter().map(|link| link.seq).collect();
         assert_eq!(seqs, found, "{filter:?}");
     }
-    let page = ocore_store::PageRequest {
+    let page = PageRequest {
         limit: 2,
         cursor: None,
     };
     let first = audit::list(&mut conn, Some(OURS), &all(), &page).await.unwrap();
-    let page = ocore_store::PageRequest {
+    let page = PageRequest {
         cursor: first.next_cursor,
         ..page
     };
@@ -597,7 +599,7 @@ async fn filters_find_what_they_say(pool: PgPool) {
         [3, 2]
     );
     assert!(second.has_more);
-    let own = audit::list(&mut conn, None, &all(), &Default::default())
+    let own = audit::list(&mut conn, None, &all(), &PageRequest::default())
         .await
         .unwrap();
     assert_eq!(own.data.len(), 2);

@@ -47,8 +47,13 @@ pub(crate) struct Wanted {
 impl Wanted {
     pub(super) fn checked(self) -> Answer<(Filter, PageRequest)> {
         let mut checks = Checks::default();
-        let start = moment(&mut checks, "start_date", self.start_date.as_deref(), Edge::Begin);
-        let end = moment(&mut checks, "end_date", self.end_date.as_deref(), Edge::End);
+        let start = moment(
+            &mut checks,
+            "start_date",
+            self.start_date.as_deref(),
+            &Edge::Begin,
+        );
+        let end = moment(&mut checks, "end_date", self.end_date.as_deref(), &Edge::End);
         for (field, given) in [
             ("resource_type", &self.resource_type),
             ("resource_id", &self.resource_id),
@@ -80,7 +85,7 @@ enum Edge {
 }
 
 /// A moment, or the beginning or end of a day.
-fn moment(checks: &mut Checks, field: &str, given: Option<&str>, edge: Edge) -> Option<DateTime<Utc>> {
+fn moment(checks: &mut Checks, field: &str, given: Option<&str>, edge: &Edge) -> Option<DateTime<Utc>> {
     let given = given?;
     let of_day = |day: NaiveDate| {
         let day = match edge {

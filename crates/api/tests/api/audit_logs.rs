@@ -405,7 +405,9 @@ async fn an_export_streams_and_is_complete(pool: PgPool) {
         .collect();
     assert_eq!(links.len(), 5_000);
     let mut check = ChainCheck::after(Place::default());
-    links.iter().for_each(|link| check.feed(link));
+    for link in &links {
+        check.feed(link);
+    }
     check.end_at(&links[4_999].place());
     assert_eq!((check.broken(), check.entries()), (None, 5_000));
     // Its own entry is the last, and says what it was.
@@ -514,7 +516,7 @@ async fn tampering_is_found(pool: PgPool) {
                     "limit=4&after={}&hash={}",
                     next["after"],
                     next["hash"].as_str().unwrap()
-                )
+                );
             }
         }
     }
@@ -645,7 +647,11 @@ fn acts(folder: &std::path::Path, found: &mut BTreeSet<String>) {
         } else {
             let source = std::fs::read_to_string(path).unwrap();
             let named = source.split("Act::new(").skip(1);
-            found.extend(named.filter_map(|rest| Some(rest.trim_start().strip_prefix('"')?.split_once('"')?.0.to_owned())));
+            found.extend(
+                named.filter_map(|rest| {
+                    Some(rest.trim_start().strip_prefix('"')?.split_once('"')?.0.to_owned())
+                }),
+            );
         }
     }
 }
@@ -653,10 +659,16 @@ fn acts(folder: &std::path::Path, found: &mut BTreeSet<String>) {
 #[test]
 fn the_handbook_lists_every_event() {
     let mut found = BTreeSet::new();
-    acts(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut found);
+    acts(
+        std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")),
+        &mut found,
+    );
     assert!(found.len() >= 9, "{found:?}");
     let handbook = include_str!("../../../../docs/operators/audit.md");
     let told: BTreeSet<&str> = handbook.split('`').collect();
     let missing: Vec<_> = found.iter().filter(|act| !told.contains(act.as_str())).collect();
-    assert!(missing.is_empty(), "docs/operators/audit.md does not tell of {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "docs/operators/audit.md does not tell of {missing:?}"
+    );
 }
