@@ -6,7 +6,9 @@
 
 mod access;
 mod activity;
+mod admin;
 mod api_keys;
+mod audit_logs;
 mod body;
 mod checks;
 mod confirm;
@@ -157,4 +159,6 @@ fn routes() -> Routes {
         .merge(invitations::routes())
         .merge(invite_links::routes())
         .merge(api_keys::routes())
+        .merge(audit_logs::routes())
+        .merge(admin::routes())
 }

@@ -3,6 +3,7 @@
 //! Everything here is pure: no clock, no randomness beyond new identifiers, no I/O.
 
 pub mod access;
+pub mod audit;
 pub mod id;
 pub mod instance;
 pub mod operation;

@@ -16,6 +16,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use futures::StreamExt;
+use ocore_domain::audit::Link;
 use serde_json::{Value, json};
 
 const OPERATION: &str = "0198aaaa-0000-7000-8000-000000000001";
@@ -47,6 +49,9 @@ impl Api {
             .route("/api/operations", get(operations))
             .route("/api/operations/{id}/cancel", post(cancel))
             .route("/api/operations/{id}/logs", get(events))
+            .route("/api/audit-logs", get(audit_logs))
+            .route("/api/audit-logs/export", get(audit_export))
+            .route("/api/audit-logs/verify", get(audit_verify))
             .with_state(asked.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -316,6 +321,238 @@ async fn events(State(asked): State<Asked>, Path(id): Path<String>, headers: Hea
         .concat(),
     };
     ([(header::CONTENT_TYPE, "text/event-stream")], text).into_response()
+}
+
+async fn audit_logs(State(asked): State<Asked>, Query(query): Query<Value>) -> Json<Value> {
+    asked.lock().unwrap().push(("GET audit".into(), query));
+    let entry = json!({"id": 17, "createdAt": "2026-11-25T12:00:00.123456Z", "userName": "Zoë", "action": "server.created",
+        "resourceName": "alpha", "ipAddress": null});
+    Json(json!({"data": [entry], "nextCursor": null, "hasMore": false}))
+}
+
+/// Entries as the API exports them.
+fn a_record(length: i64) -> Vec<Link> {
+    let mut links: Vec<Link> = Vec::new();
+    for seq in 1..=length {
+        let mut link = Link {
+            seq,
+            previous: links.last().map(|link| link.hash.clone()).unwrap_or_default(),
+            hash: Vec::new(),
+            entry: json!({"atMicros": seq, "action": "server.created"}).to_string(),
+        };
+        link.hash = link.digest();
+        links.push(link);
+    }
+    links
+}
+
+fn lines(links: &[Link]) -> String {
+    let line = |link| serde_json::to_string(link).unwrap() + "\n";
+    links.iter().map(line).collect()
+}
+
+/// After 13 the connection breaks.
+async fn audit_export(State(asked): State<Asked>, Query(query): Query<Value>) -> Response {
+    let breaks = query["after"] == "13";
+    asked.lock().unwrap().push(("GET export".into(), query));
+    let sent = axum::body::Bytes::from(lines(&a_record(5)));
+    let mut parts = vec![Ok(sent)];
+    if breaks {
+        parts.push(Err(std::io::Error::other("gone")));
+    }
+    let parts = futures::stream::iter(parts).then(async |part| {
+        // What was sent before the end is on its way by then.
+        if part.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+        part
+    });
+    axum::body::Body::from_stream(parts).into_response()
+}
+
+/// Three parts of three entries, of which the last has what is asked for; after 99 it is broken, after 98 it goes on for ever.
+async fn audit_verify(State(asked): State<Asked>, Query(query): Query<Value>) -> Json<Value> {
+    let after: i64 = query["after"].as_str().map_or(0, |after| after.parse().unwrap());
+    asked.lock().unwrap().push(("GET verify".into(), query));
+    let broken = (after == 99).then(|| json!({"seq": 100, "why": "the entry was changed"}));
+    let next = match after {
+        0 | 3 => json!({"after": after + 3, "hash": "ab".repeat(32)}),
+        98 => json!({"after": 98, "hash": "ab".repeat(32)}),
+        _ => Value::Null,
+    };
+    Json(
+        json!({"valid": broken.is_none(), "entries": 3, "firstSeq": 1, "lastSeq": 9, "head": "cd".repeat(32),
+        "broken": broken, "next": next}),
+    )
+}
+
+#[tokio::test]
+async fn the_record_is_listed_and_exported() {
+    let api = Api::start().await;
+    let ran = api
+        .ocore(&[
+            "audit",
+            "list",
+            "--action",
+            "server.",
+            "--since",
+            "2026-11-01",
+            "--until",
+            "2026-11-30",
+            "--search",
+            "alp",
+        ])
+        .await;
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(
+        ran.out,
+        "NUMBER  WHEN                  WHO  ACTION          ON     FROM\n\
+         17      2026-11-25T12:00:00Z  Zoë  server.created  alpha  –\n"
+    );
+    assert_eq!(
+        api.asked("GET audit"),
+        [
+            json!({"action": "server.", "start_date": "2026-11-01", "end_date": "2026-11-30", "search": "alp", "limit": "100"})
+        ]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("record.jsonl");
+    let to = file.to_str().unwrap();
+    let ran = api
+        .ocore(&["audit", "export", "--format", "json", "--output", to, "--json"])
+        .await;
+    assert_eq!((ran.code, &ran.json()["file"]), (0, &json!(to)), "{}", ran.err);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), lines(&a_record(5)));
+    let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(api.asked("GET export"), [json!({"format": "json"})]);
+    let ran = api
+        .ocore(&["audit", "export", "--format", "csv", "--output", "-"])
+        .await;
+    assert_eq!((ran.code, ran.out), (0, lines(&a_record(5))));
+    // One that breaks off is not taken for whole, and the earlier one stays.
+    let ran = api
+        .ocore(&[
+            "audit", "export", "--format", "json", "--after", "13", "--output", to,
+        ])
+        .await;
+    assert!(
+        ran.code == 5 && ran.err.contains("not whole"),
+        "{} {}",
+        ran.code,
+        ran.err
+    );
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), lines(&a_record(5)));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn the_record_is_verified_part_by_part() {
+    let api = Api::start().await;
+    let ran = api.ocore(&["audit", "verify"]).await;
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let known = format!("9:{}", "cd".repeat(32));
+    assert!(
+        ran.out.contains("9 entries checked") && ran.out.ends_with(&format!("{known}\n")),
+        "{}",
+        ran.out
+    );
+    let hash = "ab".repeat(32);
+    assert_eq!(
+        api.asked("GET verify"),
+        [
+            json!({}),
+            json!({"after": "3", "hash": hash}),
+            json!({"after": "6", "hash": hash})
+        ]
+    );
+    let ran = api
+        .ocore(&["audit", "verify", "--json", "--known", &format!("99:{hash}")])
+        .await;
+    assert_eq!(
+        (ran.code, &ran.json()["broken"]["seq"], &ran.json()["valid"]),
+        (4, &json!(100), &json!(false))
+    );
+    assert!(
+        ran.err.contains("BROKEN at entry 100: the entry was changed"),
+        "{}",
+        ran.err
+    );
+    let ran = api
+        .ocore(&["audit", "verify", "--known", &format!("98:{hash}")])
+        .await;
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let ran = api.ocore(&["audit", "verify", "--known", "98"]).await;
+    assert_eq!(ran.code, 2, "{}", ran.err);
+}
+
+#[tokio::test]
+async fn an_export_is_verified_without_an_api() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("record.jsonl");
+    let links = a_record(5);
+    let check = async |text: String, more: &[&str]| {
+        std::fs::write(&file, text).unwrap();
+        let arguments = [&["audit", "verify", "--file", file.to_str().unwrap()], more].concat();
+        // Nobody is there to be asked.
+        run("http://127.0.0.1:1", &arguments, "").await
+    };
+    let ran = check(lines(&links), &["--json"]).await;
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let document = ran.json();
+    assert_eq!(
+        (&document["valid"], &document["entries"], &document["lastSeq"]),
+        (&json!(true), &json!(5), &json!(5))
+    );
+    // A part is good too, and an entry that is known has to be in it.
+    let known = links[3].place().to_string();
+    let ran = check(lines(&links[2..]), &["--known", &known]).await;
+    assert!(
+        ran.code == 0 && ran.out.contains("it holds 3 to 5"),
+        "{}{}",
+        ran.out,
+        ran.err
+    );
+    let ran = check(lines(&links[..3]), &["--known", &known]).await;
+    assert!(
+        ran.code == 4
+            && ran
+                .err
+                .contains("entry 4: the entry that is known is not in the file"),
+        "{}",
+        ran.err
+    );
+    let other = format!("4:{}", "ab".repeat(32));
+    let ran = check(lines(&links), &["--known", &other]).await;
+    assert!(
+        ran.code == 4 && ran.err.contains("entry 4: it is another entry"),
+        "{}",
+        ran.err
+    );
+    // Tampered with.
+    let ran = check(
+        lines(&links).replace(r#"\"atMicros\":3"#, r#"\"atMicros\":4"#),
+        &[],
+    )
+    .await;
+    assert!(
+        ran.code == 4 && ran.err.contains("BROKEN at entry 3"),
+        "{}",
+        ran.err
+    );
+    let mut less = links.clone();
+    less.remove(1);
+    let ran = check(lines(&less), &["--json"]).await;
+    assert_eq!((ran.code, &ran.json()["broken"]["seq"]), (4, &json!(2)));
+    let ran = check("{}\n".to_owned(), &[]).await;
+    assert!(ran.code == 1 && ran.err.contains("line 1"), "{}", ran.err);
+    let ran = check(String::new(), &[]).await;
+    assert!(
+        ran.code == 0 && ran.out.contains("empty"),
+        "{}{}",
+        ran.out,
+        ran.err
+    );
 }
 
 #[tokio::test]

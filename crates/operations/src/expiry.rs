@@ -1,13 +1,39 @@
-//! What is kept for a time only is deleted when it is over: final dumps, and answers to idempotent requests.
+//! What is kept for a time only is deleted when it is over: final dumps, answers to repeated requests, and the record of
+//! who did what.
 
+use chrono::Utc;
 use ocore_domain::Problem;
-use ocore_store::{dumps, idempotency};
+use ocore_store::{audit, dumps, idempotency};
 
 use crate::{Hands, parts::dump};
 
-/// Deletes what has expired; a server that cannot be reached is tried again the next time.
+/// Deletes everything whose time is over.
 pub(crate) async fn delete_expired(hands: &Hands) -> Result<(), Problem> {
+    // One of them may fail without the others.
+    let (dumps, record) = (delete_dumps(hands).await, delete_record(hands).await);
+    let answers = delete_answers(hands).await;
+    dumps.and(record).and(answers)
+}
+
+async fn delete_answers(hands: &Hands) -> Result<(), Problem> {
     idempotency::prune(&mut *hands.store().connection().await?).await?;
+    Ok(())
+}
+
+/// Takes away what organizations do not want recorded any longer.
+async fn delete_record(hands: &Hands) -> Result<(), Problem> {
+    let gone = audit::prune(&mut *hands.store().connection().await?, Utc::now()).await?;
+    if gone > 0 {
+        tracing::info!(
+            entries = gone,
+            "entries of the record were taken away, their time was over"
+        );
+    }
+    Ok(())
+}
+
+/// Deletes the dumps that have expired; a server that cannot be reached is tried again the next time.
+async fn delete_dumps(hands: &Hands) -> Result<(), Problem> {
     let expired = dumps::expired(&mut *hands.store().connection().await?).await?;
     for old in expired {
         let deleted = async {

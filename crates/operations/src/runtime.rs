@@ -22,7 +22,7 @@ use crate::{
 const LEADER: &str = "leader";
 /// How long a leader that is lost is waited for.
 const LEASE: Duration = Duration::from_secs(15);
-/// How often expired dumps are looked for.
+/// How often what has expired is looked for.
 const EXPIRY: Duration = Duration::from_secs(600);
 
 /// How much is done at once, and how often.

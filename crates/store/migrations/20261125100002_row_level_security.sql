@@ -127,52 +127,69 @@ $$ select coalesce(sum((settings ->> 'memoryLimitBytes')::numeric), 0)::bigint f
    where server_id = server and status <> 'removed' and (without is null or id <> without) $$;
 
 -- The only way to write the record. The caller may write to its own chain only; nobody may change what is written.
+-- Chains are compared so that their index serves the one without organization too.
 create function ocore_audit(organization uuid, entry json) returns bigint
     language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     chain record;
     digest bytea;
 begin
-    -- The caller's own role cannot be seen in here; what its transaction names can.
-    if ocore_organization() is not null and organization is distinct from ocore_organization() then
+    -- The caller's own role is not `current_user` in here, but the setting still tells. Who left the walls of an
+    -- organization in this transaction is held to it too.
+    if organization is distinct from ocore_organization()
+        and (current_setting('role') = 'ocore_tenant' or ocore_organization() is not null)
+        or organization is null and current_setting('role') = 'ocore_tenant' then
         raise insufficient_privilege using message = 'the record of another organization';
     end if;
     insert into audit_chains (organization_id, seq, hash) values (organization, 0, '') on conflict do nothing;
     select c.seq + 1 as seq, c.hash into chain from audit_chains c
-        where c.organization_id is not distinct from organization for update;
+        where c.organization_id = organization or (organization is null and c.organization_id is null) for update;
     digest := sha256(chain.hash || convert_to(chain.seq::text || ':' || entry::text, 'UTF8'));
     insert into audit_log (organization_id, seq, previous, hash, entry)
         values (organization, chain.seq, chain.hash, digest, entry);
     update audit_chains c set seq = chain.seq, hash = digest
-        where c.organization_id is not distinct from organization;
+        where c.organization_id = organization or (organization is null and c.organization_id is null);
     return chain.seq;
 end $$;
 
--- Takes away what is older than an organization wants it kept, from the beginning of the chain only.
-create function ocore_audit_prune(organization uuid, before timestamptz) returns bigint
+-- Takes away what is older than an organization wants it kept, at most so many entries at once, from the beginning of
+-- the chain only: an old entry behind a younger one (clocks are not perfect) waits for that one.
+create function ocore_audit_prune(organization uuid, before timestamptz, at_most integer) returns bigint
     language plpgsql security definer set search_path = public, pg_temp as $$
 declare
+    chain record;
+    old record;
     last record;
-    gone bigint;
+    gone bigint := 0;
 begin
-    perform from audit_chains c where c.organization_id is not distinct from organization for update;
-    -- Everything before the first entry that is young enough.
-    select l.seq, l.hash into last from audit_log l
-        where l.organization_id is not distinct from organization and l.at < before
-            and l.seq < coalesce((select min(y.seq) from audit_log y
-                where y.organization_id is not distinct from organization and y.at >= before), l.seq + 1)
-        order by l.seq desc limit 1;
+    select c.first_seq into chain from audit_chains c
+        where c.organization_id = organization or (organization is null and c.organization_id is null) for update;
     if not found then return 0; end if;
+    for old in
+        select l.seq, l.previous, l.hash, l.entry, l.at from audit_log l
+        where (l.organization_id = organization or (organization is null and l.organization_id is null))
+            and l.seq >= chain.first_seq
+        order by l.organization_id, l.seq limit at_most
+    loop
+        exit when old.at >= before;
+        -- What is broken stays: to take it away would hide that it is.
+        exit when old.seq <> chain.first_seq + gone
+            or old.hash <> sha256(old.previous || convert_to(old.seq::text || ':' || old.entry::text, 'UTF8'));
+        last := old;
+        gone := gone + 1;
+    end loop;
+    if gone = 0 then return 0; end if;
     perform set_config('ocore.audit_pruning', 'on', true);
-    delete from audit_log l where l.organization_id is not distinct from organization and l.seq <= last.seq;
-    get diagnostics gone = row_count;
+    delete from audit_log l
+        where (l.organization_id = organization or (organization is null and l.organization_id is null))
+            and l.seq between chain.first_seq and last.seq;
     perform set_config('ocore.audit_pruning', '', true);
     update audit_chains c set first_seq = last.seq + 1, first_previous = last.hash
-        where c.organization_id is not distinct from organization;
+        where c.organization_id = organization or (organization is null and c.organization_id is null);
     return gone;
 end $$;
 
-revoke execute on function ocore_audit_prune(uuid, timestamptz) from public;
+revoke execute on function ocore_audit_prune(uuid, timestamptz, integer) from public;
 revoke execute on function ocore_audit(uuid, json) from public;
 grant execute on function ocore_audit(uuid, json) to ocore_tenant;
 

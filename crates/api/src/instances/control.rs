@@ -5,7 +5,7 @@ use ocore_operations::{instance_restart, instance_start, instance_stop};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Accepted, InstanceAccepted, accepted, find};
+use super::{Accepted, InstanceAccepted, accepted, find, view_of};
 use crate::{
     Api,
     access::{Act, Allowed, Instances, Manage},
@@ -54,6 +54,7 @@ pub(super) async fn control(
 ) -> Answer<Accepted> {
     let mut change = allowed.change().await?;
     let instance = find(&mut change, allowed.organization()?, &id).await?;
+    let before = view_of(&mut change, instance.id).await?;
     let requested = match body.action {
         Action::Start => instance_start::request(&mut change, &instance).await,
         Action::Stop => instance_stop::request(&mut change, &instance).await,
@@ -62,6 +63,6 @@ pub(super) async fn control(
     let operation = operations::requested(&allowed, instance.id.uuid(), requested).await?;
     let answer = accepted(&mut change, instance.id, operation).await?;
     let act = Act::new(body.action.name()).on("instance", instance.id, &instance.name);
-    operations::begin(&api, change, act.after(&answer.1.operation)).await?;
+    operations::begin(&api, change, act.before(&before).after(&answer.1.instance)).await?;
     Ok(answer)
 }

@@ -5,7 +5,7 @@ use ocore_operations::instance_delete;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{Accepted, InstanceAccepted, accepted, find};
+use super::{Accepted, InstanceAccepted, accepted, find, view_of};
 use crate::{
     Api,
     access::{Act, Allowed, Instances, Manage},
@@ -46,10 +46,11 @@ pub(super) async fn delete(
     let params = instance_delete::Params {
         keep_dump: query.keep_dump.unwrap_or(true),
     };
+    let before = view_of(&mut change, instance.id).await?;
     let requested = instance_delete::request(&mut change, &instance, &params).await;
     let operation = operations::requested(&allowed, instance.id.uuid(), requested).await?;
     let answer = accepted(&mut change, instance.id, operation).await?;
     let act = Act::new("instance.deleted").on("instance", instance.id, &instance.name);
-    operations::begin(&api, change, act.before(&answer.1.instance)).await?;
+    operations::begin(&api, change, act.before(&before)).await?;
     Ok(answer)
 }

@@ -106,7 +106,7 @@ pub(super) async fn update(
     };
     let after = find(&mut change, allowed.organization()?, &instance.id.to_string()).await?;
     let act = Act::new("instance.settings_updated").on("instance", instance.id, &instance.name);
-    operations::begin(&api, change, act.before(&before).after(&answer)).await?;
+    operations::begin(&api, change, act.before(&before).after(&answer.instance)).await?;
     let tagged = Tagged {
         revision: after.revision,
         body: answer,

@@ -31,12 +31,13 @@ pub(super) async fn cancel(
     let mut change = allowed.change().await?;
     let operation = find(&mut change, allowed.organization()?, &id).await?;
     manages_subject(&allowed, &operation)?;
+    let before = view_of(&mut change, operation.id).await?;
     // One that waits ends at once, and gives back what it holds.
     change.leave_tenancy().await?;
     ocore_operations::cancel(&mut change, &operation).await?;
     let answer = view_of(&mut change, operation.id).await?;
     let act = Act::new("operation.cancelled").on("operation", operation.id, &operation.kind);
-    begin(&api, change, act.after(&answer)).await?;
+    begin(&api, change, act.before(&before).after(&answer)).await?;
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
@@ -56,9 +57,10 @@ pub(super) async fn retry(
     let operation = find(&mut change, allowed.organization()?, &id).await?;
     manages_subject(&allowed, &operation)?;
     let again = ocore_operations::retry(&mut change, &operation).await?;
+    let before = view_of(&mut change, operation.id).await?;
     let answer = view_of(&mut change, again).await?;
     let act = Act::new("operation.retried").on("operation", operation.id, &operation.kind);
-    begin(&api, change, act.after(&answer)).await?;
+    begin(&api, change, act.before(&before).after(&answer)).await?;
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 

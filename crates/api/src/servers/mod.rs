@@ -119,12 +119,17 @@ type Accepted = (StatusCode, Json<ServerAccepted>);
 
 /// The answer to a request that began an operation on a server.
 async fn accepted(conn: &mut PgConnection, server: ServerId, operation: OperationId) -> Answer<Accepted> {
+    let server = view_of(conn, server).await?;
+    let operation = operations::view_of(conn, operation).await?;
+    Ok((StatusCode::ACCEPTED, Json(ServerAccepted { server, operation })))
+}
+
+/// A server as it is now.
+async fn view_of(conn: &mut PgConnection, server: ServerId) -> Answer<Server> {
     let row = rows::get(conn, server)
         .await?
         .ok_or_else(|| Failure::not_found("server", &server.to_string()))?;
-    let server = view(conn, row).await?;
-    let operation = operations::view_of(conn, operation).await?;
-    Ok((StatusCode::ACCEPTED, Json(ServerAccepted { server, operation })))
+    view(conn, row).await
 }
 
 /// The server of this name or id, if it is the bearer's.

@@ -5,7 +5,7 @@ use ocore_operations::server_remove;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{Accepted, ServerAccepted, accepted, find};
+use super::{Accepted, ServerAccepted, accepted, find, view_of};
 use crate::{
     Api,
     access::{Act, Allowed, Manage, Servers},
@@ -46,10 +46,11 @@ pub(super) async fn remove(
         // What a lost server bore is forgotten with it: reservations, which are not for requests, too.
         change.leave_tenancy().await?;
     }
+    let before = view_of(&mut change, server.id).await?;
     let requested = server_remove::request(&mut change, &server, &params).await;
     let operation = operations::requested(&allowed, server.id.uuid(), requested).await?;
     let answer = accepted(&mut change, server.id, operation).await?;
     let act = Act::new("server.deleted").on("server", server.id, &server.name);
-    operations::begin(&api, change, act.before(&answer.1.server)).await?;
+    operations::begin(&api, change, act.before(&before)).await?;
     Ok(answer)
 }

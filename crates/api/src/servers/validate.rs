@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Accepted, ServerAccepted, accepted, check_credentials, check_fingerprint, find};
+use super::{Accepted, ServerAccepted, accepted, check_credentials, check_fingerprint, find, view_of};
 use crate::{
     Api,
     access::{Act, Allowed, Change, Manage, Servers},
@@ -57,12 +57,13 @@ pub(super) async fn validate(
 ) -> Answer<Accepted> {
     let mut change = allowed.change().await?;
     let server = find(&mut change, allowed.organization()?, &id).await?;
+    let before = view_of(&mut change, server.id).await?;
     let params = body.apply(&mut change, api.store.sealer(), &server).await?;
     let requested = server_validate::request(&mut change, &server, &params).await;
     let operation = operations::requested(&allowed, server.id.uuid(), requested).await?;
     let answer = accepted(&mut change, server.id, operation).await?;
     let act = Act::new("server.updated").on("server", server.id, &server.name);
-    operations::begin(&api, change, act.after(&answer.1.server)).await?;
+    operations::begin(&api, change, act.before(&before).after(&answer.1.server)).await?;
     Ok(answer)
 }
 

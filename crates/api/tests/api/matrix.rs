@@ -65,6 +65,10 @@ impl Belongings {
                 "insert into activity (organization_id, subject_kind, subject_id, kind, message)
                  values ('{organization}', 'server', '{server}', 'server.rebooted', '{name} rebooted')"
             ),
+            format!(
+                "select ocore_audit('{organization}', json_build_object('atMicros', 0, 'action', 'test.written', 'userName',
+                     '{name} person', 'actorType', 'system'))"
+            ),
         ] {
             sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
                 .execute(pool)

@@ -136,6 +136,16 @@ impl Client {
         }
     }
 
+    /// The same API, asked by somebody else.
+    pub(crate) fn with_token(&self, token: &str) -> Self {
+        Self {
+            store: self.store.clone(),
+            closing: self.closing.clone(),
+            router: self.router.clone(),
+            token: token.to_owned(),
+        }
+    }
+
     /// What a request bears to be let in.
     pub(crate) fn token(&self) -> String {
         format!("Bearer {}", self.token)

@@ -1,5 +1,6 @@
 //! The command line: a client of the HTTP API, and of nothing else.
 
+mod audit;
 mod changed;
 mod client;
 mod confirm;
@@ -25,7 +26,7 @@ use self::{client::Client, failure::Failure, output::Output};
 
 /// What the exit code tells; it stands under `ocore --help`.
 pub(crate) const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the API, \
-    4 the operation did not end as wanted, 5 the API cannot be reached, 130 stopped watching by Ctrl-C.";
+    4 the operation did not end as wanted or the record is broken, 5 the API cannot be reached, 130 stopped watching by Ctrl-C.";
 
 /// The commands that talk to the API.
 #[derive(Subcommand)]
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Operation(Resource<operation::Command>),
     /// Final dumps, kept for a while after an instance was deleted.
     Dump(Resource<dump::Command>),
+    /// The record of who did what, and whether it is as it was written.
+    Audit(Resource<audit::Command>),
 }
 
 /// The verbs of one resource, and how to reach the API.
@@ -110,6 +113,19 @@ pub(crate) async fn run(command: Command) -> ExitCode {
         Command::Dump(it) => {
             with(it.connection, async |session| {
                 dump::run(session, it.command).await
+            })
+            .await
+        }
+        Command::Audit(it) => {
+            if let Some((file, known)) = it.command.file() {
+                let output = Output::new(it.connection.json);
+                return match audit::verify_file(&output, file, known) {
+                    Ok(()) => ExitCode::SUCCESS,
+                    Err(failure) => failure.tell(&output),
+                };
+            }
+            with(it.connection, async |session| {
+                audit::run(session, it.command).await
             })
             .await
         }

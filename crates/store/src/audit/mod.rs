@@ -1,17 +1,25 @@
 //! The record of who did what: a chain of hashes for each organization.
 
+mod prune;
+mod read;
+mod verify;
+
 use chrono::{DateTime, Utc};
 use ocore_domain::OrganizationId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
 use crate::{Error, Result};
 
+pub use ocore_domain::audit::{Broken, ChainCheck, Link, Place};
+pub use prune::prune;
+pub use read::{Chain, Filter, chain, links, list};
+pub use verify::{Bounds, Verification, verify, verify_within};
+
 /// What is recorded of one act. Its JSON is what is hashed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Entry {
     /// When, in microseconds since 1970.
     pub at_micros: i64,
@@ -54,32 +62,14 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// What the text of an entry says; of one that was tampered with until it is none, nothing.
+    pub fn read(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
     /// When it was.
     pub fn at(&self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.at_micros).unwrap_or_default()
-    }
-}
-
-/// An entry in its place in a chain.
-#[derive(Clone, Debug)]
-pub struct Link {
-    /// Its number, from 1.
-    pub seq: i64,
-    /// The hash of the entry before it; empty for the first.
-    pub previous: Vec<u8>,
-    /// Its own: SHA-256 of the one before, its number, a colon, and its text.
-    pub hash: Vec<u8>,
-    /// Its text, as it was hashed.
-    pub entry: String,
-}
-
-impl Link {
-    /// What its hash has to be.
-    pub fn digest(&self) -> Vec<u8> {
-        let mut digest = Sha256::new();
-        digest.update(&self.previous);
-        digest.update(format!("{}:{}", self.seq, self.entry));
-        digest.finalize().to_vec()
     }
 }
 
