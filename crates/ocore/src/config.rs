@@ -27,7 +27,7 @@ const SECRET_MIN: usize = 32;
 /// The file in the data directory with a key made by oCore itself, in development.
 const KEY_FILE: &str = "encryption-key";
 /// Variables that begin like ours and belong to the command line.
-const CLIENT: &[&str] = &["OCORE_URL", "OCORE_TOKEN"];
+const CLIENT: &[&str] = &["OCORE_URL", "OCORE_TOKEN", "OCORE_PROFILE", "OCORE_ORG"];
 
 /// Everything `ocore serve` can be told.
 #[derive(Debug)]

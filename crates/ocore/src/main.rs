@@ -8,6 +8,7 @@ mod openapi;
 mod serve;
 
 use std::{
+    env,
     io::{self, Write},
     process::ExitCode,
 };
@@ -54,13 +55,40 @@ enum Admin {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    match run(arguments.command) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Tells what was not understood of the arguments, or the help that was asked for. A key that somebody wrote among them is
+/// not repeated: what is printed may be kept in a log.
+fn usage(error: &clap::Error) -> ExitCode {
+    let mut text = error.render().to_string();
+    let arguments = env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let keys: Vec<String> = arguments
+        .filter_map(|argument| argument.find("ocore_").map(|at| argument[at..].to_owned()))
+        .filter(|key| key.len() > 12)
+        .collect();
+    if keys.iter().any(|key| text.contains(key)) {
+        for key in &keys {
+            text = text.replace(key, "ocore_…");
+        }
+        eprint!(
+            "{text}\n  → A key is never an argument, which every user of this machine can read: revoke it.\n"
+        );
+    } else {
+        // It is for a terminal that is not there, or for a pipe that was closed.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {

@@ -1,20 +1,17 @@
 //! HTTP: requests to the API, and its problems as failures.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use reqwest::{
-    Method, RequestBuilder, Response, Url,
-    header::{ACCEPT, AUTHORIZATION, HeaderValue},
+    Method, RequestBuilder, Response, StatusCode, Url,
+    header::{ACCEPT, AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_MATCH, RETRY_AFTER},
     redirect,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{
-    failure::{Failure, Refusal},
-    secret,
-};
+use super::failure::{Failure, Refusal};
 
 const TIMEOUT: Duration = Duration::from_mins(1);
 /// How often a request that changes nothing is sent, and the pause before each after the first.
@@ -23,16 +20,31 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis
 /// The parameters of a request's query.
 pub(crate) type Query<'a> = [(&'a str, String)];
 
+/// The header that names an organization.
+const ORGANIZATION: &str = "x-org-slug";
+/// How API keys begin; the access tokens of people do not.
+const KEY_PREFIX: &str = "ocore_";
+
 /// A connection to the API.
 pub(crate) struct Client {
     http: reqwest::Client,
     base: Url,
-    authorization: HeaderValue,
+    /// What goes with every request: who asks, and for which organization.
+    headers: HeaderMap,
+    bears_api_key: bool,
+    /// The profile that the key is from.
+    profile: Option<String>,
+}
+
+/// An answer, and the tag by which a change says which state it is meant for.
+pub(crate) struct Tagged {
+    pub(crate) body: Value,
+    pub(crate) tag: Option<String>,
 }
 
 impl Client {
-    /// A client for the API at an address, with the token from a file or from `OCORE_TOKEN`.
-    pub(crate) fn new(url: &str, token_file: Option<&Path>) -> Result<Self, Failure> {
+    /// A client for the API at an address, as nobody.
+    pub(crate) fn new(url: &str) -> Result<Self, Failure> {
         let base: Url = url
             .parse()
             .map_err(|error| Failure::Usage(format!("`{url}` is not a URL: {error}")))?;
@@ -41,18 +53,8 @@ impl Client {
                 "`{url}` is not the URL of an API; use http:// or https://"
             )));
         }
-        let token = match token_file {
-            Some(file) => secret::line_from_file(file)?,
-            None => secret::from_variable("OCORE_TOKEN").map_err(|_| {
-                Failure::Usage(
-                    "there is no API token: set OCORE_TOKEN, or name a file with --token-file \
-                     (`ocore admin create` makes one)"
-                        .to_owned(),
-                )
-            })?,
-        };
         if base.scheme() == "http" && !is_loopback(&base) {
-            eprintln!("warning: the token goes to {base} unencrypted; use https");
+            eprintln!("warning: keys go to and from {base} unencrypted; use https");
         }
         // Another part of the program may have chosen already; any choice is good.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -71,19 +73,61 @@ impl Client {
         Ok(Self {
             http,
             base,
-            authorization: bearer(&token)?,
+            headers: HeaderMap::new(),
+            bears_api_key: false,
+            profile: None,
         })
+    }
+
+    /// The same with a key, or a person's access token.
+    pub(crate) fn with_key(mut self, key: &SecretString) -> Result<Self, Failure> {
+        self.bears_api_key = key.expose_secret().starts_with(KEY_PREFIX);
+        self.headers.insert(AUTHORIZATION, bearer(key)?);
+        Ok(self)
+    }
+
+    /// The same for an organization.
+    pub(crate) fn for_organization(mut self, slug: Option<&str>) -> Result<Self, Failure> {
+        if let Some(slug) = slug {
+            let value = HeaderValue::from_str(slug)
+                .map_err(|_| Failure::Usage(format!("`{slug}` is not the slug of an organization")))?;
+            self.headers.insert(ORGANIZATION, value);
+        }
+        Ok(self)
+    }
+
+    /// The same, knowing which profile the key is from.
+    pub(crate) fn of_profile(self, name: &str) -> Self {
+        Self {
+            profile: Some(name.to_owned()),
+            ..self
+        }
+    }
+
+    /// Where the API is.
+    pub(crate) fn address(&self) -> &str {
+        self.base.as_str()
+    }
+
+    /// Whether it speaks for a program and not for a person.
+    pub(crate) const fn bears_api_key(&self) -> bool {
+        self.bears_api_key
     }
 
     /// Reads. Tried again when nobody answers.
     pub(crate) async fn get(&self, path: &[&str], query: &Query<'_>) -> Result<Value, Failure> {
+        self.get_tagged(path, query).await.map(|answer| answer.body)
+    }
+
+    /// Reads what is to be changed.
+    pub(crate) async fn get_tagged(&self, path: &[&str], query: &Query<'_>) -> Result<Tagged, Failure> {
         let mut pauses = PAUSES.iter();
         loop {
             let answer = match self
                 .send(self.request(Method::GET, path, query)?.timeout(TIMEOUT))
                 .await
             {
-                Ok(response) => body(response).await,
+                Ok(response) => tagged(response).await,
                 Err(failure) => Err(failure),
             };
             match (answer, pauses.next()) {
@@ -103,6 +147,20 @@ impl Client {
     pub(crate) async fn put(&self, path: &[&str], content: &impl Serialize) -> Result<Value, Failure> {
         self.change(self.request(Method::PUT, path, &[])?.json(content))
             .await
+    }
+
+    /// Changes what is still as it was read, if a tag tells.
+    pub(crate) async fn put_if(
+        &self,
+        path: &[&str],
+        content: &impl Serialize,
+        tag: Option<&str>,
+    ) -> Result<Value, Failure> {
+        let mut request = self.request(Method::PUT, path, &[])?.json(content);
+        if let Some(tag) = tag {
+            request = request.header(IF_MATCH, tag);
+        }
+        self.change(request).await
     }
 
     /// Removes.
@@ -143,7 +201,7 @@ impl Client {
         Ok(self
             .http
             .request(method, url)
-            .header(AUTHORIZATION, self.authorization.clone())
+            .headers(self.headers.clone())
             .query(query))
     }
 
@@ -153,13 +211,22 @@ impl Client {
         if status.is_success() {
             return Ok(response);
         }
+        let wait = response.headers().get(RETRY_AFTER);
+        let wait = wait.and_then(|value| value.to_str().ok()?.parse().ok());
         let text = response.text().await.unwrap_or_default();
-        Err(Failure::Refused(Box::new(Refusal::new(status.as_u16(), &text))))
+        let mut refusal = Refusal::new(status.as_u16(), &text).with_retry_after(wait);
+        if let (StatusCode::UNAUTHORIZED, Some(profile)) = (status, &self.profile) {
+            refusal.advise(format!(
+                "The key of the profile `{profile}` is not good any more: sign in with `ocore login --profile {profile}`."
+            ));
+        }
+        Err(Failure::Refused(Box::new(refusal)))
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
         Failure::Unreachable(format!(
-            "The API at {} cannot be reached: {}\n  → Check that `ocore serve` runs and that OCORE_URL is its address.",
+            "The API at {} cannot be reached: {}\n  → Check that `ocore serve` runs and that this is its address; --url, \
+             OCORE_URL or a profile tells another.",
             self.base,
             chain(error)
         ))
@@ -178,11 +245,29 @@ async fn body(response: Response) -> Result<Value, Failure> {
     serde_json::from_str(&text).map_err(|_| Failure::Refused(Box::new(Refusal::new(status, &text))))
 }
 
+async fn tagged(response: Response) -> Result<Tagged, Failure> {
+    let tag = response.headers().get(ETAG);
+    let tag = tag.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Ok(Tagged {
+        body: body(response).await?,
+        tag,
+    })
+}
+
 fn bearer(token: &SecretString) -> Result<HeaderValue, Failure> {
     let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
         .map_err(|_| Failure::Usage("the API token holds characters that no token has".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// Whether two texts are the same address.
+pub(crate) fn same_address(one: &str, other: &str) -> bool {
+    let address = |text: &str| {
+        text.parse::<Url>()
+            .map(|url| url.as_str().trim_end_matches('/').to_owned())
+    };
+    matches!((address(one), address(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     Refused(Box<Refusal>),
     /// The operation ended in another state than the one wanted.
     Ended(String),
+    /// Nobody said yes to a login.
+    NotApproved(String),
     /// Nobody answers.
     Unreachable(String),
     /// Ctrl-C while following: the operation goes on.
@@ -32,6 +34,10 @@ pub(crate) struct Refusal {
     status: u16,
     document: Value,
     problem: Problem,
+    /// After how many seconds to ask again.
+    retry_after: Option<u64>,
+    /// What to do about it with this program, where the API tells it for its own routes.
+    advice: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -55,25 +61,44 @@ impl Refusal {
     /// A refusal from an answer's status and body. What is no problem document, such as a proxy's page, becomes one.
     pub(crate) fn new(status: u16, body: &str) -> Self {
         let document: Value = serde_json::from_str(body).unwrap_or_default();
-        match Problem::deserialize(&document) {
-            Ok(problem) if !problem.code.is_empty() => Self {
-                status,
-                document,
-                problem,
-            },
+        let (document, problem) = match Problem::deserialize(&document) {
+            Ok(problem) if !problem.code.is_empty() => (document, problem),
             _ => {
                 let detail: String = body.chars().take(300).collect();
-                let mend = "Check that OCORE_URL is the address of `ocore serve`.";
+                let mend = "Check that OCORE_URL, or the profile, is the address of `ocore serve`.";
                 let document = json!({"status": status, "code": "cli.foreign_answer", "title": "Not an answer of oCore",
                     "detail": format!("HTTP status {status}: {}", detail.trim()), "mend": mend});
                 let problem = Problem::deserialize(&document).unwrap_or_default();
-                Self {
-                    status,
-                    document,
-                    problem,
-                }
+                (document, problem)
             }
+        };
+        Self {
+            status,
+            document,
+            problem,
+            retry_after: None,
+            advice: None,
         }
+    }
+
+    /// The same, with what the API said about when to ask again.
+    pub(crate) fn with_retry_after(self, retry_after: Option<u64>) -> Self {
+        Self { retry_after, ..self }
+    }
+
+    /// After how many seconds to ask again, if the API said so.
+    pub(crate) const fn retry_after(&self) -> Option<u64> {
+        self.retry_after
+    }
+
+    /// The problem's code.
+    pub(crate) fn code(&self) -> &str {
+        &self.problem.code
+    }
+
+    /// Tells what to do about it with this program.
+    pub(crate) fn advise(&mut self, advice: String) {
+        self.advice = Some(advice);
     }
 
     /// The HTTP status.
@@ -90,6 +115,7 @@ impl Refusal {
             request_id,
             fields,
         } = &self.problem;
+        let mend = self.advice.as_ref().unwrap_or(mend);
         let mut lines = vec![format!("{title} ({code})"), detail.clone()];
         lines.extend(
             fields
@@ -112,6 +138,7 @@ impl Failure {
             Self::Usage(text) => (2, text.clone(), simple("cli.usage", text)),
             Self::Refused(refusal) => (3, refusal.text(), refusal.document.clone()),
             Self::Ended(text) => (4, text.clone(), simple("cli.operation_ended", text)),
+            Self::NotApproved(text) => (4, text.clone(), simple("cli.login_not_approved", text)),
             Self::Unreachable(text) => (5, text.clone(), simple("cli.unreachable", text)),
             Self::Detached(text) => {
                 eprintln!("{}", plain(text));
@@ -132,6 +159,23 @@ impl Failure {
             Self::Refused(refusal) => matches!(refusal.status(), 502..=504),
             _ => false,
         }
+    }
+
+    /// The same, with what to do about it if the API answered with this status.
+    pub(crate) fn advised(mut self, status: u16, advice: impl FnOnce() -> String) -> Self {
+        if let Self::Refused(refusal) = &mut self
+            && refusal.status() == status
+        {
+            refusal.advise(advice());
+        }
+        self
+    }
+
+    /// The same; if somebody else was quicker, with the command that shows what they did.
+    pub(crate) fn changed_meanwhile(self, look: &str) -> Self {
+        self.advised(412, || {
+            format!("Nothing was changed. Look at it as it is now (`{look}`), and give the command again if it is still wanted.")
+        })
     }
 
     /// Whether the API says that there is no such thing.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use ocore_domain::instance::{Edition, EnvironmentType};
+use ocore_domain::instance::{Edition, EnvironmentType, InstanceStatus};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use super::{
     output::{self, Column, ago, bytes, fields, table, text},
     resolve::{Page, find, list, rows, value},
     secret, size,
+    values::one_of,
 };
 
 #[derive(Subcommand)]
@@ -32,8 +33,8 @@ pub(crate) enum Command {
         #[arg(long)]
         server: Option<String>,
         /// Only those with this status.
-        #[arg(long)]
-        status: Option<String>,
+        #[arg(long, value_parser = one_of(InstanceStatus::ALL))]
+        status: Option<InstanceStatus>,
         #[command(flatten)]
         page: Page,
     },
@@ -128,12 +129,12 @@ struct Identity {
     #[arg(long, value_name = "VERSION")]
     #[serde(skip_serializing_if = "Option::is_none")]
     odoo_version: Option<String>,
-    /// community or enterprise [default: community].
-    #[arg(long = "edition")]
+    /// Which Odoo [default: community].
+    #[arg(long = "edition", value_parser = one_of(Edition::ALL))]
     #[serde(skip_serializing_if = "Option::is_none")]
     odoo_edition: Option<Edition>,
-    /// production, staging or development [default: development].
-    #[arg(long = "environment")]
+    /// What it is for [default: development].
+    #[arg(long = "environment", value_parser = one_of(EnvironmentType::ALL))]
     #[serde(skip_serializing_if = "Option::is_none")]
     environment_type: Option<EnvironmentType>,
     /// The port on the server for HTTP; without one a free port is chosen.
@@ -258,7 +259,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
         } => {
             let mut query = Vec::new();
             query.extend(search.map(|search| ("search", search)));
-            query.extend(status.map(|status| ("status", status)));
+            query.extend(status.map(|status| ("status", status.to_string())));
             if let Some(server) = server {
                 query.push((
                     "serverId",

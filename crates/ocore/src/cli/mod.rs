@@ -1,36 +1,57 @@
 //! The command line: a client of the HTTP API, and of nothing else.
 
+mod api_key;
 mod audit;
 mod changed;
 mod client;
 mod confirm;
+mod connection;
+mod device;
 mod dump;
 mod environment;
 mod failure;
 mod follow;
 mod instance;
+mod invitation;
+mod invite_link;
+mod limits;
+mod login;
+mod member;
 mod operation;
+mod org;
 mod output;
+mod person;
+mod profile;
+mod profiles;
 mod progress;
 mod resolve;
+mod role;
 mod secret;
 mod server;
 mod size;
 mod sse;
+mod values;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use self::{client::Client, failure::Failure, output::Output};
+use self::{client::Client, connection::Connection, failure::Failure, output::Output};
 
 /// What the exit code tells; it stands under `ocore --help`.
 pub(crate) const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the API, \
-    4 the operation did not end as wanted or the record is broken, 5 the API cannot be reached, 130 stopped watching by Ctrl-C.";
+    4 the operation did not end as wanted, the login was not approved or the record is broken, \
+    5 the API cannot be reached, 130 stopped watching or waiting by Ctrl-C.";
 
 /// The commands that talk to the API.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Sign in by browser, or with an API key, and keep the key in a profile.
+    Login(login::Login),
+    /// Forget a profile's key.
+    Logout(login::Logout),
+    /// Profiles: the installations that one has signed in to.
+    Profile(profile::Local),
     /// Servers: the Linux machines on which instances run.
     Server(Resource<server::Command>),
     /// Instances: one Odoo each.
@@ -39,6 +60,24 @@ pub(crate) enum Command {
     Operation(Resource<operation::Command>),
     /// Final dumps, kept for a while after an instance was deleted.
     Dump(Resource<dump::Command>),
+    /// Organizations: to them belong servers and instances.
+    Org(Resource<org::Command>),
+    /// Members: the people in an organization.
+    Member(Resource<member::Command>),
+    /// Invitations, each to one e-mail address.
+    Invitation(Resource<invitation::Command>),
+    /// Invite links: they let in whoever has them.
+    InviteLink(Resource<invite_link::Command>),
+    /// Roles: what members may do, by name.
+    Role(Resource<role::Command>),
+    /// Permissions: what roles and API keys are made of.
+    Permission(Resource<role::PermissionCommand>),
+    /// API keys: what programs bear.
+    ApiKey(Resource<api_key::Command>),
+    /// The account of who asks. It takes a person's token.
+    Account(Resource<person::AccountCommand>),
+    /// Sessions: where one is signed in. It takes a person's token.
+    Session(Resource<person::SessionCommand>),
     /// The record of who did what, and whether it is as it was written.
     Audit(Resource<audit::Command>),
 }
@@ -50,26 +89,6 @@ pub(crate) struct Resource<T: Subcommand> {
     connection: Connection,
     #[command(subcommand)]
     command: T,
-}
-
-/// How to reach the API. The token is read from `OCORE_TOKEN` unless a file is named; it is never an argument, which
-/// every user of the machine could read.
-#[derive(Args)]
-struct Connection {
-    /// Where the API is.
-    #[arg(
-        long,
-        global = true,
-        env = "OCORE_URL",
-        default_value = "http://127.0.0.1:8080"
-    )]
-    url: String,
-    /// A file with the API token; otherwise `OCORE_TOKEN` holds it.
-    #[arg(long, global = true, value_name = "FILE", help_heading = "API")]
-    token_file: Option<PathBuf>,
-    /// Print exactly one JSON document on standard output.
-    #[arg(long, global = true, help_heading = "API")]
-    json: bool,
 }
 
 /// Whether to wait for the operation that a command starts.
@@ -91,30 +110,27 @@ struct Session {
 
 /// Runs a command and tells how it ended.
 pub(crate) async fn run(command: Command) -> ExitCode {
+    // A resource's verbs, with a connection to the API.
+    macro_rules! verbs {
+        ($it:ident, $run:path) => {
+            with($it.connection, async |session| {
+                $run(session, $it.command).await
+            })
+            .await
+        };
+    }
     match command {
-        Command::Server(it) => {
-            with(it.connection, async |session| {
-                server::run(session, it.command).await
-            })
-            .await
+        Command::Login(it) => {
+            let output = Output::new(it.json);
+            ended(&output, login::login(&output, it).await)
         }
-        Command::Instance(it) => {
-            with(it.connection, async |session| {
-                instance::run(session, it.command).await
-            })
-            .await
+        Command::Logout(it) => {
+            let output = Output::new(it.json);
+            ended(&output, login::logout(&output, &it))
         }
-        Command::Operation(it) => {
-            with(it.connection, async |session| {
-                operation::run(session, it.command).await
-            })
-            .await
-        }
-        Command::Dump(it) => {
-            with(it.connection, async |session| {
-                dump::run(session, it.command).await
-            })
-            .await
+        Command::Profile(it) => {
+            let output = Output::new(it.json);
+            ended(&output, profile::run(&output, it))
         }
         Command::Audit(it) => {
             if let Some((file, known)) = it.command.file() {
@@ -124,22 +140,39 @@ pub(crate) async fn run(command: Command) -> ExitCode {
                     Err(failure) => failure.tell(&output),
                 };
             }
-            with(it.connection, async |session| {
-                audit::run(session, it.command).await
-            })
-            .await
+            verbs!(it, audit::run)
         }
+        Command::Server(it) => verbs!(it, server::run),
+        Command::Instance(it) => verbs!(it, instance::run),
+        Command::Operation(it) => verbs!(it, operation::run),
+        Command::Dump(it) => verbs!(it, dump::run),
+        Command::Org(it) => verbs!(it, org::run),
+        Command::Member(it) => verbs!(it, member::run),
+        Command::Invitation(it) => verbs!(it, invitation::run),
+        Command::InviteLink(it) => verbs!(it, invite_link::run),
+        Command::Role(it) => verbs!(it, role::run),
+        Command::Permission(it) => verbs!(it, role::permissions),
+        Command::ApiKey(it) => verbs!(it, api_key::run),
+        Command::Account(it) => verbs!(it, person::account),
+        Command::Session(it) => verbs!(it, person::sessions),
     }
 }
 
 async fn with(connection: Connection, work: impl AsyncFnOnce(&Session) -> Result<(), Failure>) -> ExitCode {
     let output = Output::new(connection.json);
-    let session = match Client::new(&connection.url, connection.token_file.as_deref()) {
-        Ok(client) => Session { client, output },
-        Err(failure) => return failure.tell(&output),
-    };
-    match work(&session).await {
+    match connection.client() {
+        Ok(client) => {
+            let session = Session { client, output };
+            let done = work(&session).await;
+            ended(&session.output, done)
+        }
+        Err(failure) => failure.tell(&output),
+    }
+}
+
+fn ended(output: &Output, done: Result<(), Failure>) -> ExitCode {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.tell(&session.output),
+        Err(failure) => failure.tell(output),
     }
 }

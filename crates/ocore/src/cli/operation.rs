@@ -1,6 +1,6 @@
 //! `ocore operation`: what oCore does, step by step.
 
-use clap::{Subcommand, builder::PossibleValuesParser};
+use clap::Subcommand;
 use ocore_domain::operation::{OperationState, StepState};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use super::{
     output::{Column, ago, fields, table, text},
     progress::Lines,
     resolve::{Page, list, operation_id, rows, subject_id},
+    values::one_of,
 };
 
 /// The verbs. Where an operation is wanted, the name of an instance or server stands for its newest one.
@@ -21,8 +22,8 @@ pub(crate) enum Command {
     /// List operations, newest first.
     List {
         /// Only those in this state.
-        #[arg(long, value_parser = PossibleValuesParser::new(OperationState::ALL.iter().map(|state| state.as_str())))]
-        state: Option<String>,
+        #[arg(long, value_parser = one_of(OperationState::ALL))]
+        state: Option<OperationState>,
         /// Only those of this kind, for example `instance_create`.
         #[arg(long)]
         kind: Option<String>,
@@ -116,7 +117,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
             page,
         } => {
             let mut query = Vec::new();
-            query.extend(state.map(|state| ("state", state)));
+            query.extend(state.map(|state| ("state", state.to_string())));
             query.extend(kind.map(|kind| ("kind", kind)));
             if let Some(name) = of {
                 query.push(("subjectId", subject_id(session, &name).await?));

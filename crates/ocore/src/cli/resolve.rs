@@ -43,6 +43,96 @@ pub(crate) async fn list(
     }
 }
 
+/// All rows of a list, for finding one among them.
+pub(crate) async fn all(session: &Session, path: &str) -> Result<Vec<Value>, Failure> {
+    let (mut rows, mut cursor) = (Vec::new(), None);
+    loop {
+        let mut query = vec![("limit", "200".to_owned())];
+        query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+        let mut answer = session.client.get(&[path], &query).await?;
+        if let Value::Array(more) = answer["data"].take() {
+            rows.extend(more);
+        }
+        cursor = answer["nextCursor"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            return Ok(rows);
+        }
+    }
+}
+
+/// Things that the API knows by id only, and people by other names too.
+pub(crate) struct Kind {
+    /// What one is called.
+    pub(crate) what: &'static str,
+    /// Its list in the API, which is also how that is called.
+    pub(crate) path: &'static str,
+    /// Where its id stands.
+    pub(crate) id: &'static str,
+    /// Where its names stand.
+    pub(crate) names: &'static [&'static str],
+    /// The command that lists them.
+    pub(crate) list: &'static str,
+}
+
+impl Kind {
+    /// The one that is meant.
+    pub(crate) async fn find(&self, session: &Session, given: &str) -> Result<Value, Failure> {
+        self.pick(all(session, self.path).await?, given)
+    }
+
+    /// The id of the one that is meant; an id is one already.
+    pub(crate) async fn find_id(&self, session: &Session, given: &str) -> Result<String, Failure> {
+        if is_id(given) {
+            return Ok(given.to_owned());
+        }
+        let row = self.find(session, given).await?;
+        Ok(value(&row, self.id)?.to_owned())
+    }
+
+    /// The one of these that is meant: by its id, by a name as it is, or in capitals and small letters that differ.
+    pub(crate) fn pick(&self, mut rows: Vec<Value>, given: &str) -> Result<Value, Failure> {
+        let names = |row: &Value| {
+            let names = self.names.iter();
+            names
+                .filter_map(|&key| row[key].as_str().map(str::to_owned))
+                .collect::<Vec<_>>()
+        };
+        let small = given.to_lowercase();
+        let is_meant: [&dyn Fn(&Value) -> bool; 3] = [
+            &|row| row[self.id] == given,
+            &|row| names(row).iter().any(|name| name == given),
+            &|row| names(row).iter().any(|name| name.to_lowercase() == small),
+        ];
+        for is_meant in is_meant {
+            let found: Vec<usize> = (0..rows.len()).filter(|&at| is_meant(&rows[at])).collect();
+            match found[..] {
+                [] => (),
+                [at] => return Ok(rows.swap_remove(at)),
+                _ => {
+                    let candidates = found.iter().map(|&at| {
+                        let row = &rows[at];
+                        format!("\n  {}  {}", text(row, self.id), names(row).join("  "))
+                    });
+                    return Err(Failure::Usage(format!(
+                        "`{given}` is more than one {}:{}\n  → Use an id.",
+                        self.what,
+                        candidates.collect::<String>()
+                    )));
+                }
+            }
+        }
+        Err(Failure::Usage(format!(
+            "there is no {} `{given}`\n  → `{}` tells those there are.",
+            self.what, self.list
+        )))
+    }
+}
+
+/// The tag of a row, by which a change says which state it is meant for.
+pub(crate) fn tag(row: &Value) -> Option<String> {
+    row["revision"].as_i64().map(|revision| format!("\"{revision}\""))
+}
+
 /// The rows of a list.
 pub(crate) fn rows(list: &Value) -> &[Value] {
     list["data"].as_array().map_or(&[], Vec::as_slice)
@@ -106,6 +196,63 @@ fn if_any(found: Result<Value, Failure>) -> Result<Option<Value>, Failure> {
     }
 }
 
-fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     text.parse::<ocore_domain::OperationId>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const PEOPLE: Kind = Kind {
+        what: "member",
+        path: "members",
+        id: "userId",
+        names: &["email", "name"],
+        list: "ocore member list",
+    };
+
+    fn people() -> Vec<Value> {
+        vec![
+            json!({"userId": "1", "email": "zoe@example.com", "name": "Zoë"}),
+            json!({"userId": "2", "email": "dev@example.com", "name": "dev"}),
+            json!({"userId": "3", "email": "other@example.com", "name": "Dev"}),
+            json!({"userId": "4", "email": "twin@example.com", "name": "twin"}),
+            json!({"userId": "5", "email": "other-twin@example.com", "name": "twin"}),
+        ]
+    }
+
+    #[test]
+    fn one_is_meant_by_id_or_name() {
+        for (given, id) in [
+            ("3", "3"),
+            ("zoe@example.com", "1"),
+            ("ZOE@example.com", "1"),
+            ("ZOË", "1"),
+            // As it is, before letters that differ.
+            ("dev", "2"),
+            ("Dev", "3"),
+        ] {
+            assert_eq!(PEOPLE.pick(people(), given).unwrap()["userId"], id, "{given}");
+        }
+    }
+
+    #[test]
+    fn who_may_be_meant_is_told() {
+        for given in ["twin", "TWIN"] {
+            let Err(Failure::Usage(text)) = PEOPLE.pick(people(), given) else {
+                panic!("{given}")
+            };
+            assert!(
+                text.contains("4  twin@example.com") && text.contains("5  other-twin@example.com"),
+                "{text}"
+            );
+        }
+        let Err(Failure::Usage(text)) = PEOPLE.pick(people(), "") else {
+            panic!()
+        };
+        assert!(text.contains("ocore member list"), "{text}");
+    }
 }

@@ -62,7 +62,7 @@ fn read_stdin() -> io::Result<String> {
     Ok(text)
 }
 
-/// Writes a secret into a request; the only way out of this program.
+/// Writes a secret into a request or into the file of profiles; the only way out of this program.
 #[expect(clippy::ref_option, reason = "serde passes the field as it is")]
 pub(crate) fn expose<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
     match secret {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use ocore_domain::server::ServerStatus;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
@@ -15,6 +16,7 @@ use super::{
     output::{Column, ago, bytes, fields, table, text},
     resolve::{Page, find, list, rows, value},
     secret,
+    values::one_of,
 };
 
 #[derive(Subcommand)]
@@ -27,8 +29,8 @@ pub(crate) enum Command {
         #[arg(long)]
         search: Option<String>,
         /// Only those with this status.
-        #[arg(long)]
-        status: Option<String>,
+        #[arg(long, value_parser = one_of(ServerStatus::ALL))]
+        status: Option<ServerStatus>,
         #[command(flatten)]
         page: Page,
     },
@@ -205,7 +207,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
         Command::List { search, status, page } => {
             let mut query = Vec::new();
             query.extend(search.map(|search| ("search", search)));
-            query.extend(status.map(|status| ("status", status)));
+            query.extend(status.map(|status| ("status", status.to_string())));
             let answer = list(session, &["servers"], &query, &page).await?;
             output.result(&answer, || table(COLUMNS, rows(&answer)))
         }

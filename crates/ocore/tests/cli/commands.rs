@@ -1,11 +1,8 @@
-//! The command line against a small API of the test's own: the program as a whole, with its output and exit codes.
-
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! Servers, instances and operations.
 
 use std::{
     io::Write,
     net::SocketAddr,
-    process::{Command, Output, Stdio},
     sync::{Arc, Mutex},
 };
 
@@ -19,6 +16,8 @@ use axum::{
 use futures::StreamExt;
 use ocore_domain::audit::Link;
 use serde_json::{Value, json};
+
+use crate::fake::{Ocore, Ran, problem};
 
 const OPERATION: &str = "0198aaaa-0000-7000-8000-000000000001";
 const INSTANCE: &str = "0198aaaa-0000-7000-8000-000000000002";
@@ -77,59 +76,14 @@ impl Api {
     }
 }
 
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Ran {
-    /// Standard output as the one JSON document it must be.
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}{}", self.out, self.err))
-    }
-}
-
 async fn run(url: &str, arguments: &[&str], input: &str) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ocore"));
-    command
-        .args(arguments)
-        .env("OCORE_URL", url)
-        .env("OCORE_TOKEN", "ocore_test");
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let input = input.to_owned();
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = tokio::task::spawn_blocking(move || {
-        let mut child = command.spawn().unwrap();
-        // A command that reads nothing may be gone already.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap()
-    })
-    .await
-    .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran {
-        code: status.code().unwrap(),
-        out: text(stdout),
-        err: text(stderr),
-    }
+    with_token(url, arguments).input(input).run().await
 }
 
-fn problem(status: StatusCode, code: &str, detail: &str, mend: &str) -> Response {
-    let document = json!({"type": format!("https://docs.ocore.sh/problems/{code}"), "title": "Refused", "code": code,
-        "status": status.as_u16(), "detail": detail, "mend": mend, "requestId": "req-1"});
-    (
-        status,
-        [(header::CONTENT_TYPE, "application/problem+json")],
-        document.to_string(),
-    )
-        .into_response()
+fn with_token(url: &str, arguments: &[&str]) -> Ocore {
+    Ocore::new(arguments)
+        .env("OCORE_URL", url)
+        .env("OCORE_TOKEN", "ocore_test")
 }
 
 fn an_instance() -> Value {
@@ -886,23 +840,19 @@ async fn logs_come_as_they_are() {
 #[tokio::test]
 async fn leaving_says_that_the_operation_goes_on() {
     let api = Api::start().await;
-    let child = Command::new(env!("CARGO_BIN_EXE_ocore"))
-        .args(["operation", "follow", SILENT])
-        .env("OCORE_URL", format!("http://{}", api.address))
-        .env("OCORE_TOKEN", "ocore_test")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = with_token(
+        &format!("http://{}", api.address),
+        &["operation", "follow", SILENT],
+    )
+    .spawn();
     while api.asked("GET events").is_empty() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
     nix::sys::signal::kill(id, nix::sys::signal::SIGINT).unwrap();
-    let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap())
-        .await
-        .unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{told}");
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap());
+    let Ran { code, err: told, .. } = Ran::new(output.await.unwrap());
+    assert_eq!(code, 130, "{told}");
     assert!(
         told.contains(&format!("ocore operation follow {SILENT}")),
         "{told}"
