@@ -17,20 +17,15 @@ pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 /// How to reach the API. The key is never an argument, which every user of the machine could read.
 #[derive(Args)]
 pub(crate) struct Connection {
-    /// Where the API is; otherwise the profile tells, and without one it is `http://127.0.0.1:8080`.
-    #[arg(long, global = true, env = "OCORE_URL", help_heading = "API")]
+    /// Where the API is; otherwise `OCORE_URL` or the profile tells, and without them it is `http://127.0.0.1:8080`.
+    #[arg(long, global = true, help_heading = "API")]
     url: Option<String>,
     /// A file with the API key; otherwise `OCORE_TOKEN` holds it, or the profile.
     #[arg(long, global = true, value_name = "FILE", help_heading = "API")]
     token_file: Option<PathBuf>,
-    /// The profile of `ocore login` to use instead of the current one.
-    #[arg(
-        long,
-        global = true,
-        env = "OCORE_PROFILE",
-        value_name = "NAME",
-        help_heading = "API"
-    )]
+    /// The profile of `ocore login` to use instead of variables and of the current one; `OCORE_PROFILE` instead of the
+    /// current one only.
+    #[arg(long, global = true, value_name = "NAME", help_heading = "API")]
     profile: Option<String>,
     /// The organization, by slug; otherwise the one joined first. An API key knows only its own.
     #[arg(
@@ -47,20 +42,22 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// A client for what was named, most explicitly first: arguments, variables, the profile.
+    /// A client for what was named, most explicitly first: arguments, variables, the current profile. A profile that
+    /// was named on the command line goes before variables, which may have been exported for another installation.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
-        let url = given(self.url.as_deref());
+        let named = given(self.profile.as_deref());
+        let variable = |name| std::env::var(name).ok().filter(|_| named.is_none());
+        let (from_variable, profile) = (variable("OCORE_URL"), variable("OCORE_PROFILE"));
+        let url = given(self.url.as_deref()).or(given(from_variable.as_deref()));
         let key = match &self.token_file {
             Some(file) => Some(secret::line_from_file(file)?),
+            None if named.is_some() => None,
             None => secret::from_variable("OCORE_TOKEN").ok(),
         };
-        let wanted = given(self.profile.as_deref());
-        if url.is_some() && key.is_some() {
-            if let Some(name) = wanted {
-                eprintln!("warning: the profile `{name}` is not used: address and key are given otherwise");
-            }
-            return Client::new(url.unwrap_or_default())?
-                .with_key(&key.unwrap_or_default())?
+        let wanted = named.or(given(profile.as_deref()));
+        if let (Some(url), Some(key)) = (url, &key) {
+            return Client::new(url)?
+                .with_key(key)?
                 .for_organization(given(self.org.as_deref()));
         }
         let profile = chosen(wanted)?;
