@@ -120,6 +120,7 @@ pub(crate) const fn status(code: Code) -> StatusCode {
             StatusCode::BAD_REQUEST
         }
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::SsoRefused => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::NameTaken
         | Code::StateConflict
@@ -139,7 +140,9 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::PortTaken
         | Code::PortsExhausted
         | Code::Cancelled => StatusCode::CONFLICT,
-        Code::SshUnreachable
+        Code::MailFailed
+        | Code::SsoFailed
+        | Code::SshUnreachable
         | Code::SshHostUnknown
         | Code::SshProtocol
         | Code::SshAuthFailed
@@ -159,8 +162,10 @@ pub(crate) const fn status(code: Code) -> StatusCode {
 /// The code in words: `ssh.host_key_changed` becomes `SSH host key changed`.
 fn title(code: Code) -> String {
     let words = code.as_str().replace(['.', '_'], " ");
-    if let Some(rest) = words.strip_prefix("ssh ") {
-        return format!("SSH {rest}");
+    for acronym in ["ssh", "sso"] {
+        if let Some(rest) = words.strip_prefix(acronym) {
+            return format!("{}{rest}", acronym.to_ascii_uppercase());
+        }
     }
     let (first, rest) = words.split_at(1);
     format!("{}{rest}", first.to_ascii_uppercase())
@@ -287,6 +292,7 @@ mod tests {
     #[test]
     fn titles_are_readable() {
         assert_eq!(title(Code::SshHostKeyChanged), "SSH host key changed");
+        assert_eq!(title(Code::SsoFailed), "SSO failed");
         assert_eq!(title(Code::NotFound), "Resource not found");
     }
 }
