@@ -30,7 +30,7 @@ use crate::{
 /// How long is believed what a provider said of itself and its keys.
 const BELIEVED: Duration = Duration::from_secs(60 * 60);
 /// How soon it may be asked again because a token has an unknown key.
-const ASKED_AGAIN: Duration = Duration::from_secs(60);
+const ASKED_AGAIN: Duration = Duration::from_secs(5);
 
 /// How ID tokens may be signed: by keys that the provider alone has. Not by our own secret, and not at all not.
 const ALGORITHMS: [Algorithm; 9] = [
