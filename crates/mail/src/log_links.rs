@@ -17,18 +17,11 @@ impl Mailer for LogLinks {
     async fn send(&self, to: &str, message: &Message) -> Result<(), Problem> {
         let to = address(to)?;
         let subject = message.letter().subject;
-        match message.link() {
-            Some(link) => tracing::info!(
-                %to,
-                subject,
-                link = link.expose_secret(),
-                "no mail server is configured (SMTP_HOST): here is the mail's link"
-            ),
-            None => tracing::info!(
-                %to,
-                subject,
-                "no mail server is configured (SMTP_HOST): a mail was not sent"
-            ),
+        if let Some(link) = message.link() {
+            let link = link.expose_secret();
+            tracing::info!(%to, subject, link, "no mail server is configured (SMTP_HOST): here is the mail's link");
+        } else {
+            tracing::info!(%to, subject, "no mail server is configured (SMTP_HOST): a mail was not sent");
         }
         Ok(())
     }

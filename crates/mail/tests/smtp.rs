@@ -1,4 +1,5 @@
 //! Mails sent to a real SMTP server, and read back there.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     net::TcpListener,

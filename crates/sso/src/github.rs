@@ -14,7 +14,13 @@ use openidconnect::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{Begun, Callback, Identity, Login, http::Http, kept::Kept, problems::At, provider::GITHUB};
+use crate::{
+    Begun, Callback, Identity, Login,
+    http::Http,
+    kept::Kept,
+    problems::{At, refused},
+    provider::GITHUB,
+};
 
 /// Its name.
 const AT: At<'static> = At("GitHub");
@@ -48,7 +54,8 @@ struct User {
 /// One of `GET /user/emails`.
 #[derive(Deserialize)]
 struct Email {
-    email: String,
+    #[serde(rename = "email")]
+    address: String,
     primary: bool,
     verified: bool,
 }
@@ -159,10 +166,10 @@ impl Login for GitHub {
             .ask("/user/emails?per_page=100", token.access_token())
             .await?;
         let primary = emails.into_iter().find(|email| email.primary);
-        let primary = primary.ok_or_else(|| AT.refused("GitHub tells no e-mail address"))?;
+        let primary = primary.ok_or_else(|| refused("GitHub tells no e-mail address"))?;
         Ok(Identity {
             subject: user.id.to_string(),
-            email: primary.email,
+            email: primary.address,
             email_verified: primary.verified,
             name: user.name.filter(|name| !name.is_empty()).unwrap_or(user.login),
         })

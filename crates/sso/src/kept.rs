@@ -4,7 +4,10 @@ use ocore_domain::Problem;
 use openidconnect::{AuthorizationCode, CsrfToken, Nonce, PkceCodeVerifier, RedirectUrl};
 use serde::{Deserialize, Serialize};
 
-use crate::{Callback, problems::At};
+use crate::{
+    Callback,
+    problems::{At, refused},
+};
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Kept {
@@ -49,14 +52,16 @@ impl Kept {
         // Compared by their hashes, so that the time it takes tells nothing.
         let ours = callback.state.clone().map(CsrfToken::new) == Some(kept.state.clone());
         if kept.provider != provider || !ours {
-            return Err(at.refused("The browser came back from another login than the one it began"));
+            return Err(refused(
+                "The browser came back from another login than the one it began",
+            ));
         }
         if let Some(error) = &callback.error {
             return Err(at.denied(error));
         }
         match &callback.code {
             Some(code) => Ok((kept, AuthorizationCode::new(code.clone()))),
-            None => Err(at.refused(&format!(
+            None => Err(refused(&format!(
                 "{} sent the browser back with neither code nor error",
                 at.0
             ))),

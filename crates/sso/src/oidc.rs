@@ -24,7 +24,7 @@ use crate::{
     Begun, Callback, Identity, Login,
     http::{Fault, Http},
     kept::Kept,
-    problems::At,
+    problems::{At, refused},
 };
 
 /// How long is believed what a provider said of itself and its keys.
@@ -276,7 +276,7 @@ impl Login for Oidc {
             .as_ref()
             .is_some_and(|iss| iss != self.issuer.as_str())
         {
-            return Err(self.at().refused("The browser came back from another provider"));
+            return Err(refused("The browser came back from another provider"));
         }
         let nonce = kept
             .nonce
@@ -306,10 +306,9 @@ impl Login for Oidc {
             let told = self.user_info(&client, tokens.access.clone(), subject).await?;
             found = found.or(told.as_ref());
         }
-        let email = found.email.ok_or_else(|| {
-            self.at()
-                .refused(&format!("{} tells no e-mail address", self.name))
-        })?;
+        let email = found
+            .email
+            .ok_or_else(|| refused(&format!("{} tells no e-mail address", self.name)))?;
         Ok(Identity {
             subject: claims.subject().to_string(),
             name: found.name.unwrap_or_else(|| email.clone()),

@@ -26,11 +26,6 @@ impl At<'_> {
         self.failed(&format!("cannot be reached: {fault}"))
     }
 
-    /// This login did not come about; another may.
-    pub(crate) fn refused(self, detail: &str) -> Problem {
-        Problem::new(Code::SsoRefused, detail, "Begin the login again.")
-    }
-
     /// The provider sent the browser back with an error.
     pub(crate) fn denied(self, error: &str) -> Problem {
         match error {
@@ -38,7 +33,7 @@ impl At<'_> {
             | "login_required"
             | "consent_required"
             | "interaction_required"
-            | "account_selection_required" => self.refused(&format!("The login was refused at {}", self.0)),
+            | "account_selection_required" => refused(&format!("The login was refused at {}", self.0)),
             _ => self.said(error),
         }
     }
@@ -64,7 +59,7 @@ impl At<'_> {
     /// It named its error by a word.
     fn said(self, error: &str) -> Problem {
         match error {
-            "invalid_grant" | "bad_verification_code" => self.refused(&format!(
+            "invalid_grant" | "bad_verification_code" => refused(&format!(
                 "{} does not accept the login: it is too old, or was used already",
                 self.0
             )),
@@ -76,6 +71,11 @@ impl At<'_> {
             _ => self.failed("answers with an error"),
         }
     }
+}
+
+/// This login did not come about; another may.
+pub(crate) fn refused(detail: &str) -> Problem {
+    Problem::new(Code::SsoRefused, detail, "Begin the login again.")
 }
 
 /// An error in an answer that has the status of a success.

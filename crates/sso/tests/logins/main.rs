@@ -1,4 +1,5 @@
 //! Logins by real processes: an OpenID Connect provider, and a stand-in for GitHub, which cannot be had in a test.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod github;
 mod oidc;
