@@ -127,7 +127,8 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::EmailUnverified
         | Code::CrossSite
         | Code::PasskeyRequired
-        | Code::SignupClosed => StatusCode::FORBIDDEN,
+        | Code::SignupClosed
+        | Code::SsoRefused => StatusCode::FORBIDDEN,
         Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Code::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Code::NotFound => StatusCode::NOT_FOUND,
@@ -149,7 +150,9 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::PortTaken
         | Code::PortsExhausted
         | Code::Cancelled => StatusCode::CONFLICT,
-        Code::SshUnreachable
+        Code::MailFailed
+        | Code::SsoFailed
+        | Code::SshUnreachable
         | Code::SshHostUnknown
         | Code::SshProtocol
         | Code::SshAuthFailed
@@ -169,8 +172,10 @@ pub(crate) const fn status(code: Code) -> StatusCode {
 /// The code in words: `ssh.host_key_changed` becomes `SSH host key changed`.
 fn title(code: Code) -> String {
     let words = code.as_str().replace(['.', '_'], " ");
-    if let Some(rest) = words.strip_prefix("ssh ") {
-        return format!("SSH {rest}");
+    for acronym in ["ssh", "sso"] {
+        if let Some(rest) = words.strip_prefix(acronym) {
+            return format!("{}{rest}", acronym.to_ascii_uppercase());
+        }
     }
     let (first, rest) = words.split_at(1);
     format!("{}{rest}", first.to_ascii_uppercase())
@@ -297,6 +302,7 @@ mod tests {
     #[test]
     fn titles_are_readable() {
         assert_eq!(title(Code::SshHostKeyChanged), "SSH host key changed");
+        assert_eq!(title(Code::SsoFailed), "SSO failed");
         assert_eq!(title(Code::NotFound), "Resource not found");
     }
 }

@@ -65,6 +65,14 @@ codes! {
     /// Other resources depend on the one to be removed.
     InUse = "resource.in_use",
 
+    // Mail and single sign-on
+    /// A mail was not sent.
+    MailFailed = "mail.failed",
+    /// The identity provider does not answer, or answers what cannot be trusted.
+    SsoFailed = "sso.failed",
+    /// The login at the identity provider did not come about.
+    SsoRefused = "sso.refused",
+
     // Reaching a server
     /// Nothing answers at the host and port.
     SshUnreachable = "ssh.unreachable",
