@@ -12,20 +12,27 @@
 pub mod activity;
 pub mod api_keys;
 pub mod audit;
+pub mod connected_accounts;
+pub mod device_logins;
 pub mod dumps;
 pub mod embedded;
 mod error;
 pub mod instances;
 pub mod leases;
+pub mod login_attempts;
 mod migrate;
 pub mod notifications;
+pub mod one_time_tokens;
 pub mod operations;
 mod page;
+pub mod passkeys;
 pub mod ports;
+pub mod recovery_codes;
 mod seal;
 pub mod servers;
 pub mod sessions;
 pub mod tenancy;
+pub mod users;
 pub mod views;
 
 use std::time::Duration;
