@@ -5,21 +5,31 @@
 
 mod access;
 mod activity;
+mod api_keys;
 mod body;
 mod checks;
 mod confirm;
 mod dumps;
+mod grants;
 mod health;
 mod installation;
 mod instances;
+mod invitations;
+mod invite_links;
+mod members;
 mod openapi;
 mod operations;
+mod organizations;
 mod page;
 mod problem;
 mod request;
+mod revision;
+mod roles;
 mod secrets;
 mod servers;
 mod stream;
+#[cfg(test)]
+mod with_people;
 
 use std::sync::Arc;
 
@@ -74,6 +84,11 @@ impl Api {
         }
     }
 
+    /// Where people reach oCore: what links in mails begin with, without a slash at the end.
+    pub(crate) fn app_url(&self) -> &str {
+        &self.installation.settings.app_url
+    }
+
     /// The same with the permission checks switched off, to see that row-level security holds alone. For tests only: the
     /// feature is in no build that is given away.
     #[cfg(feature = "unguarded")]
@@ -116,4 +131,10 @@ fn routes() -> Routes {
         .merge(operations::routes())
         .merge(dumps::routes())
         .merge(activity::routes())
+        .merge(organizations::routes())
+        .merge(members::routes())
+        .merge(roles::routes())
+        .merge(invitations::routes())
+        .merge(invite_links::routes())
+        .merge(api_keys::routes())
 }

@@ -6,6 +6,7 @@ pub mod access;
 pub mod id;
 pub mod instance;
 pub mod operation;
+mod organization_slug;
 pub mod problem;
 pub mod server;
 pub mod slug;
@@ -15,5 +16,6 @@ pub use id::{
     ApiKeyId, InstanceId, InvitationId, InviteLinkId, OperationId, OrganizationId, PasskeyId, RoleId,
     ServerId, SessionId, UserId, WorkerId,
 };
+pub use organization_slug::OrganizationSlug;
 pub use problem::{Code, Problem};
 pub use slug::Slug;

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, types::Json};
 
-use crate::Result;
+use crate::{Page, PageRequest, Result};
 
 /// What a key is to be.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ pub struct Opened {
 /// How much of a key's text is kept readable, to tell keys apart.
 const PREFIX: usize = "ocore_".len() + 6;
 
-fn hash(key: &SecretString) -> Vec<u8> {
+pub(crate) fn hash(key: &SecretString) -> Vec<u8> {
     Sha256::digest(key.expose_secret()).to_vec()
 }
 
@@ -145,4 +145,90 @@ pub async fn open(conn: &mut PgConnection, key: &SecretString) -> Result<Option<
         scope: row.scope.map(|scope| scope.0).unwrap_or_default(),
         is_server_admin: row.is_server_admin,
     }))
+}
+
+/// A key that is not revoked.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each field is the column of the same name")]
+pub struct ApiKey {
+    pub id: ApiKeyId,
+    pub name: String,
+    pub prefix: String,
+    pub permissions: Vec<String>,
+    pub scope: Option<Json<Scope>>,
+    pub is_server_admin: bool,
+    /// None for one that was made by another key or on the machine itself.
+    pub created_by: Option<UserId>,
+    /// None when they are not a member any more.
+    pub creator: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+impl ApiKey {
+    /// What it is kept to.
+    pub fn scope(&self) -> Scope {
+        self.scope
+            .as_ref()
+            .map(|scope| scope.0.clone())
+            .unwrap_or_default()
+    }
+}
+
+macro_rules! select {
+    ($tail:literal $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            ApiKey,
+            r#"select k.id as "id: _", k.name, k.prefix, k.permissions, k.scope as "scope: _", k.is_server_admin,
+                   k.created_by as "created_by: _", u.name as "creator?", k.created_at, k.expires_at, k.last_used_at
+               from api_keys k left join users u on u.id = k.created_by "# + $tail
+            $(, $argument)*
+        )
+    };
+}
+
+/// Keys of an organization that are not revoked, newest first.
+pub async fn list(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    page: &PageRequest,
+) -> Result<Page<ApiKey>> {
+    let rows = select!(
+        "where k.organization_id = $1 and k.revoked_at is null and ($2::text is null or k.id < $2::uuid)
+         order by k.id desc limit $3",
+        organization as OrganizationId,
+        page.cursor,
+        page.limit + 1,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(Page::from_rows(rows, page.limit, |key| key.id.to_string()))
+}
+
+/// One key that is not revoked.
+pub async fn get(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    id: ApiKeyId,
+) -> Result<Option<ApiKey>> {
+    let key = select!(
+        "where k.organization_id = $1 and k.id = $2 and k.revoked_at is null",
+        organization as OrganizationId,
+        id as ApiKeyId,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(key)
+}
+
+/// Makes a key open nothing any more.
+pub async fn revoke(conn: &mut PgConnection, id: ApiKeyId) -> Result<()> {
+    sqlx::query!(
+        "update api_keys set revoked_at = now() where id = $1 and revoked_at is null",
+        id as ApiKeyId
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }

@@ -42,6 +42,8 @@ pub struct Instance {
     pub last_restart_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    /// How often people changed it.
+    pub revision: i64,
 }
 
 impl Instance {
@@ -202,7 +204,9 @@ pub async fn set_configuration(
     env_values_sealed: &[u8],
 ) -> Result<()> {
     sqlx::query!(
-        "update instances set settings = $2, env_names = $3, env_values_sealed = $4, updated_at = now() where id = $1",
+        "update instances set settings = $2, env_names = $3, env_values_sealed = $4, updated_at = now(),
+             revision = revision + 1
+         where id = $1",
         id as InstanceId,
         Json(settings) as Json<&Settings>,
         env_names,
@@ -235,7 +239,7 @@ macro_rules! select {
                    i.status as "status: _", i.status_message, i.settings as "settings: _", i.env_names, i.http_port,
                    i.longpolling_port, i.health as "health: _", i.health_detail, i.container_state, i.http_ok,
                    i.database_ok, i.restart_count, i.observed_at, i.last_seen_at, i.last_restart_at, i.created_at,
-                   i.updated_at
+                   i.updated_at, i.revision
                from instances i join servers s on s.id = i.server_id "# + $tail
             $(, $argument)*
         )
@@ -374,10 +378,21 @@ pub async fn set_ports(conn: &mut PgConnection, id: InstanceId, ports: Option<(u
     Ok(())
 }
 
+/// Locks an instance's row until the transaction ends: people change it one after another. Lock its server's before.
+pub async fn lock(conn: &mut PgConnection, id: InstanceId) -> Result<()> {
+    sqlx::query!(
+        "select id from instances where id = $1 for no key update",
+        id as InstanceId
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(())
+}
+
 /// Gives an instance another name. The constraint `instances_name` is violated when it is taken.
 pub async fn rename(conn: &mut PgConnection, id: InstanceId, name: &str) -> Result<()> {
     sqlx::query!(
-        "update instances set name = $2, updated_at = now() where id = $1",
+        "update instances set name = $2, updated_at = now(), revision = revision + 1 where id = $1",
         id as InstanceId,
         name
     )

@@ -15,6 +15,7 @@ use crate::{
     body::Query,
     page::{self, List},
     problem::{Answer, Failure},
+    revision::Tagged,
     servers,
 };
 
@@ -79,16 +80,16 @@ pub(super) async fn list(
 #[utoipa::path(
     get, path = "/api/instances/{id}", operation_id = "showInstance", tag = "instances",
     params(("id" = String, Path, description = "Id, slug or name")),
-    responses((status = 200, body = Instance))
+    responses((status = 200, body = Instance, headers(("ETag" = String, description = "Its revision: how often people changed it"))))
 )]
 pub(super) async fn show(
     allowed: Allowed<View<Instances>>,
     Path(id): Path<String>,
-) -> Answer<Json<Instance>> {
+) -> Answer<Tagged<Instance>> {
     let mut conn = allowed.read().await?;
     let instance = find(&mut conn, allowed.organization()?, &id).await?;
+    let revision = instance.revision;
     let mut views = views(&mut conn, allowed.organization()?, vec![instance]).await?;
-    Ok(Json(
-        views.pop().ok_or_else(|| Failure::not_found("instance", &id))?,
-    ))
+    let body = views.pop().ok_or_else(|| Failure::not_found("instance", &id))?;
+    Ok(Tagged { revision, body })
 }

@@ -4,7 +4,6 @@ use ocore_domain::{
     Code, Problem,
     instance::{Settings, memory_limit_bytes},
 };
-use serde::{Deserialize, Deserializer};
 
 use crate::problem::{Answer, Failure};
 
@@ -93,14 +92,6 @@ fn fits_the_database(settings: &Settings) -> Result<(), Problem> {
         "A memory limit is above a pebibyte",
         "Give limits in bytes.",
     ))
-}
-
-/// Tells `null` from a field that is not there.
-#[expect(clippy::option_option, reason = "not given, null, or a value: three cases")]
-pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    field: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(field).map(Some)
 }
 
 #[cfg(test)]

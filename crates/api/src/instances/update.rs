@@ -19,16 +19,17 @@ use utoipa::ToSchema;
 
 use super::{
     Instance, environment, find,
-    settings::{changes, given},
+    settings::changes,
     taken, view_of,
 };
 use crate::{
     Api,
     access::{Act, Allowed, Instances, Manage},
-    body::Json,
+    body::{Json, given},
     checks::Checks,
     operations::{self, Operation},
     problem::Answer,
+    revision::{IfMatch, Tagged},
 };
 
 /// What is to change; what is not given stays.
@@ -66,21 +67,30 @@ pub(super) struct InstanceUpdated {
 
 /// Change an instance
 ///
-/// Other settings need another container: an operation makes it, and goes back to the old one should it not serve.
+/// Other settings need another container: an operation makes it, and goes back to the old one should it not serve. The
+/// revision rises with the name at once, and with the settings when the operation is done.
 #[utoipa::path(
     put, path = "/api/instances/{id}", operation_id = "updateInstance", tag = "instances", request_body = UpdateInstance,
-    params(("id" = String, Path, description = "Id, slug or name")),
-    responses((status = 202, body = InstanceUpdated))
+    params(
+        ("id" = String, Path, description = "Id, slug or name"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that was read; without it, whatever changed meanwhile"),
+    ),
+    responses((status = 202, body = InstanceUpdated, headers(("ETag" = String, description = "The instance's revision"))))
 )]
 pub(super) async fn update(
     allowed: Allowed<Manage<Instances>>,
     State(api): State<Api>,
     Path(id): Path<String>,
+    if_match: IfMatch,
     Json(body): Json<UpdateInstance>,
-) -> Answer<(StatusCode, axum::Json<InstanceUpdated>)> {
+) -> Answer<(StatusCode, Tagged<InstanceUpdated>)> {
     let mut change = allowed.change().await?;
     let instance = find(&mut change, allowed.organization()?, &id).await?;
     servers::lock(&mut change, instance.server_id).await?;
+    rows::lock(&mut change, instance.id).await?;
+    // As it is now that nobody else changes it.
+    let instance = find(&mut change, allowed.organization()?, &instance.id.to_string()).await?;
+    if_match.check(instance.revision)?;
     let before = super::view_of(&mut change, instance.id).await?;
     let operation = match body.apply(&mut change, api.store.sealer(), &instance).await? {
         None => None,
@@ -98,9 +108,14 @@ pub(super) async fn update(
             None => None,
         },
     };
+    let after = find(&mut change, allowed.organization()?, &instance.id.to_string()).await?;
     let act = Act::new("instance.settings_updated").on("instance", instance.id, &instance.name);
     operations::begin(&api, change, act.before(&before).after(&answer)).await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(answer)))
+    let tagged = Tagged {
+        revision: after.revision,
+        body: answer,
+    };
+    Ok((StatusCode::ACCEPTED, tagged))
 }
 
 impl UpdateInstance {
