@@ -6,6 +6,7 @@
 mod access;
 mod activity;
 mod api_keys;
+mod auth;
 mod body;
 mod checks;
 mod confirm;
@@ -21,6 +22,7 @@ mod openapi;
 mod operations;
 mod organizations;
 mod page;
+mod post;
 mod problem;
 mod request;
 mod revision;
@@ -28,6 +30,7 @@ mod roles;
 mod secrets;
 mod servers;
 mod stream;
+mod user;
 #[cfg(test)]
 mod with_people;
 
@@ -43,6 +46,7 @@ use crate::access::{Routes, Walled};
 pub use access::{Proxies, Requirement, Route};
 pub use installation::{Installation, Settings, Signup};
 pub use openapi::openapi;
+pub use post::Post;
 
 /// The longest body of a request, in bytes.
 const BODY_LIMIT: usize = 1 << 20;
@@ -126,6 +130,8 @@ fn routes() -> Routes {
     Routes::default()
         .merge(health::routes())
         .merge(openapi::routes())
+        .merge(auth::routes())
+        .merge(user::routes())
         .merge(servers::routes())
         .merge(instances::routes())
         .merge(operations::routes())

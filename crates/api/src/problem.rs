@@ -1,5 +1,7 @@
 //! What went wrong, as an answer: RFC 9457 problem details.
 
+use std::time::Duration;
+
 use axum::{
     body::Body,
     http::{HeaderValue, StatusCode, header},
@@ -22,6 +24,7 @@ pub(crate) struct Failure {
     status: StatusCode,
     operation: Option<OperationId>,
     fields: Vec<Field>,
+    retry_after: Option<Duration>,
 }
 
 /// What is wrong with one field of a request.
@@ -82,6 +85,14 @@ impl Failure {
         }
     }
 
+    /// The same problem, which is over after a while.
+    pub(crate) fn with_retry_after(self, after: Duration) -> Self {
+        Self {
+            retry_after: Some(after),
+            ..self
+        }
+    }
+
     /// Its code.
     pub(crate) const fn code(&self) -> Code {
         self.problem.code
@@ -95,6 +106,7 @@ impl From<Problem> for Failure {
             problem,
             operation: None,
             fields: Vec::new(),
+            retry_after: None,
         }
     }
 }
@@ -236,6 +248,12 @@ pub(crate) fn render(mut response: Response, request_id: &str) -> Response {
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/problem+json"),
     );
+    if let Some(after) = failure.retry_after {
+        headers.insert(
+            header::RETRY_AFTER,
+            HeaderValue::from(after.as_secs_f64().ceil() as u64),
+        );
+    }
     match failure.status {
         StatusCode::UNAUTHORIZED => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -11,6 +11,6 @@ mod smtp;
 
 pub use config::{Config, Fault, Security, Values};
 pub use log_links::LogLinks;
-pub use mailer::Mailer;
+pub use mailer::{Mailer, is_address};
 pub use message::Message;
 pub use smtp::Smtp;

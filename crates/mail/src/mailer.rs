@@ -15,6 +15,11 @@ pub trait Mailer: Send + Sync {
     async fn send(&self, to: &str, message: &Message) -> Result<(), Problem>;
 }
 
+/// Whether a text is an e-mail address that mails can be sent to.
+pub fn is_address(text: &str) -> bool {
+    address(text).is_ok()
+}
+
 /// The address to send to; nothing that is not one gets into a header or an SMTP command.
 pub(crate) fn address(to: &str) -> Result<lettre::Address, Problem> {
     to.parse().map_err(|_| {

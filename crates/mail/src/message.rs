@@ -12,6 +12,11 @@ pub enum Message {
         /// Confirms it.
         link: SecretString,
     },
+    /// To somebody who signed up, or in whose name somebody else did, and has an account already.
+    AccountExists {
+        /// Leads to a form for a new password.
+        link: SecretString,
+    },
     /// To somebody who forgot their password, or to whom somebody else claims to be.
     ResetPassword {
         /// Leads to a form for a new one.
@@ -48,6 +53,7 @@ impl Message {
     pub(crate) const fn link(&self) -> Option<&SecretString> {
         match self {
             Self::VerifyEmail { link }
+            | Self::AccountExists { link }
             | Self::ResetPassword { link }
             | Self::ChangeEmail { link, .. }
             | Self::Invitation { link, .. } => Some(link),
@@ -75,6 +81,14 @@ impl Message {
                     .to_owned(),
                 "Confirm this address",
                 "If it was not you, do nothing. Without this link the address is not used.",
+            ),
+            Self::AccountExists { .. } => (
+                "You have an account already".to_owned(),
+                "Somebody signed up to oCore with this e-mail address, which has an account already. If it was you, log \
+                 in as usual, or choose a new password here:"
+                    .to_owned(),
+                "Choose a new password",
+                "If it was not you, do nothing. Your account stays as it is, and nobody was told that it exists.",
             ),
             Self::ResetPassword { .. } => (
                 "Choose a new password".to_owned(),

@@ -11,12 +11,15 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
 use chrono::TimeDelta;
 use hkdf::Hkdf;
 use ocore_api::{Proxies, Settings, Signup};
+use ocore_mail::{LogLinks, Mailer, Smtp};
+use ocore_sso::{Login, Provider};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use tracing_subscriber::EnvFilter;
@@ -29,7 +32,6 @@ const KEY_FILE: &str = "encryption-key";
 const CLIENT: &[&str] = &["OCORE_URL", "OCORE_TOKEN"];
 
 /// Everything `ocore serve` can be told.
-#[derive(Debug)]
 pub(crate) struct Config {
     /// Where oCore keeps what is its own on this machine: the embedded PostgreSQL among it.
     pub(crate) data_dir: PathBuf,
@@ -71,6 +73,10 @@ pub(crate) struct Config {
     signup: Signup,
     /// How many proxies stand in front of the API.
     proxies: usize,
+    /// Takes mails to people; without one, none can be sent.
+    pub(crate) mailer: Option<Arc<dyn Mailer>>,
+    /// Other providers by which people sign in.
+    pub(crate) logins: Vec<Arc<dyn Login>>,
     /// What is odd and no fault.
     pub(crate) warnings: Vec<String>,
 }
@@ -246,6 +252,8 @@ impl Config {
                 }
             },
             proxies: usize::try_from(read.number("OCORE_TRUSTED_PROXIES", 0..=8, 0)).unwrap_or(0),
+            mailer: read.mailer(development),
+            logins: read.logins(),
             warnings: read.unknown(),
         };
         if read.faults.is_empty() {
@@ -253,6 +261,11 @@ impl Config {
         } else {
             Err(Faults(read.faults))
         }
+    }
+
+    /// The address people enter in their browsers, without a slash at the end.
+    pub(crate) fn app_url(&self) -> &str {
+        &self.app_url
     }
 
     /// What the API is told of this installation.
@@ -418,6 +431,104 @@ impl Reader {
                     "Use a time from a minute to a year, such as 15m, 1h or 30d.",
                 );
                 default
+            }
+        }
+    }
+
+    /// By SMTP; in development without a mail server, into the log.
+    fn mailer(&mut self, development: bool) -> Option<Arc<dyn Mailer>> {
+        let values = ocore_mail::Values {
+            host: self.text("SMTP_HOST"),
+            port: self.text("SMTP_PORT"),
+            from: self.text("SMTP_FROM"),
+            user: self.text("SMTP_USER"),
+            password: self.text("SMTP_PASSWORD").map(Into::into),
+            security: self.text("SMTP_SECURITY"),
+            ca_file: self.path("SMTP_CA_FILE"),
+        };
+        if values.host.is_none() {
+            return development.then(|| Arc::new(LogLinks) as Arc<dyn Mailer>);
+        }
+        let made = ocore_mail::Config::new(values)
+            .and_then(|config| Smtp::new(config).map_err(|fault| vec![fault]));
+        match made {
+            Ok(smtp) => Some(Arc::new(smtp)),
+            Err(faults) => {
+                for fault in faults {
+                    self.fault(fault.variable, &fault.detail, fault.mend);
+                }
+                None
+            }
+        }
+    }
+
+    /// Those that are configured.
+    fn logins(&mut self) -> Vec<Arc<dyn Login>> {
+        let issuer = self.text("OCORE_OIDC_ISSUER");
+        let client = self.client("OCORE_OIDC_CLIENT_ID", "OCORE_OIDC_CLIENT_SECRET");
+        let name = self.text("OCORE_OIDC_NAME");
+        let mut providers = Vec::new();
+        match (issuer, client) {
+            (Some(issuer), Some((client_id, client_secret))) => {
+                // Not made from the name: it stands in the address that logins come back to.
+                if let Ok(id) = "oidc".parse() {
+                    let name = name.unwrap_or_else(|| "Single sign-on".to_owned());
+                    let provider = Provider::Oidc {
+                        id,
+                        name,
+                        issuer,
+                        client_id,
+                        client_secret,
+                    };
+                    providers.push(("OCORE_OIDC_ISSUER", provider));
+                }
+            }
+            (None, None) => (),
+            (Some(_), None) => self.fault(
+                "OCORE_OIDC_ISSUER",
+                "is set without OCORE_OIDC_CLIENT_ID",
+                "Set both, or neither.",
+            ),
+            (None, Some(_)) => self.fault(
+                "OCORE_OIDC_CLIENT_ID",
+                "is set without OCORE_OIDC_ISSUER",
+                "Set both, or neither.",
+            ),
+        }
+        if let Some((client_id, client_secret)) = self.client("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET") {
+            let provider = Provider::GitHub {
+                client_id,
+                client_secret,
+                base_url: Provider::GITHUB_URL.to_owned(),
+                api_url: Provider::GITHUB_API_URL.to_owned(),
+            };
+            providers.push(("GITHUB_CLIENT_ID", provider));
+        }
+        let mut logins = Vec::new();
+        for (variable, provider) in providers {
+            match provider.login() {
+                Ok(login) => logins.push(login),
+                Err(problem) => {
+                    let what = format!("cannot be used ({})", problem.detail);
+                    self.fault(variable, &what, &problem.mend);
+                }
+            }
+        }
+        logins
+    }
+
+    /// An id and a secret, which go together.
+    fn client(&mut self, id: &'static str, secret: &'static str) -> Option<(String, SecretString)> {
+        match (self.text(id), self.text(secret)) {
+            (Some(id), Some(secret)) => Some((id, secret.into())),
+            (None, None) => None,
+            (Some(_), None) => {
+                self.fault(id, &format!("is set without {secret}"), "Set both, or neither.");
+                None
+            }
+            (None, Some(_)) => {
+                self.fault(secret, &format!("is set without {id}"), "Set both, or neither.");
+                None
             }
         }
     }

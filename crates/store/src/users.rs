@@ -3,11 +3,11 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use ocore_domain::{OrganizationId, UserId};
+use ocore_domain::{OrganizationId, UserId, access::SystemRole};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{Place, Result};
+use crate::{Place, Result, members, organizations, roles};
 
 /// A person's account.
 #[derive(Clone, sqlx::FromRow)]
@@ -326,6 +326,38 @@ pub async fn ways_in(conn: &mut PgConnection, id: UserId) -> Result<i64> {
                + (select count(*) from passkeys where user_id = $1)
                + (select count(*) from connected_accounts where user_id = $1) as "count!""#,
         id,
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Takes somebody into the organization that an installation begins with: as its owner when it has none, else as an
+/// admin. Whoever is in already stays what they are.
+pub async fn join_default(conn: &mut PgConnection, id: UserId) -> Result<()> {
+    let organization = OrganizationId::DEFAULT;
+    if organizations::lock_open(conn, organization).await?.is_none() {
+        return Ok(());
+    }
+    let is_owned = sqlx::query_scalar!(
+        r#"select exists (select from members where organization_id = $1 and is_owner) as "is_owned!""#,
+        organization as OrganizationId,
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    let role = if is_owned { SystemRole::Admin } else { SystemRole::Owner };
+    if let Some(role) = roles::system(conn, organization, role).await? {
+        members::add(conn, organization, id, role, None).await?;
+    }
+    Ok(())
+}
+
+/// Whether somebody with this address is invited somewhere.
+pub async fn is_invited(conn: &mut PgConnection, email: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (select from invitations i join organizations o on o.id = i.organization_id
+                          where lower(i.email) = lower($1) and i.status = 'pending' and i.expires_at > now()
+                              and o.deleted_at is null and o.deactivated_at is null) as "is!""#,
+        email,
     )
     .fetch_one(conn)
     .await?)
