@@ -10,6 +10,7 @@
 mod bare;
 pub mod browser;
 mod cache;
+pub mod chromium;
 pub mod command;
 mod docker;
 mod engine;

@@ -32,6 +32,7 @@ const KEY_FILE: &str = "encryption-key";
 const CLIENT: &[&str] = &["OCORE_URL", "OCORE_TOKEN"];
 
 /// Everything `ocore serve` can be told.
+#[derive(Debug)]
 pub(crate) struct Config {
     /// Where oCore keeps what is its own on this machine: the embedded PostgreSQL among it.
     pub(crate) data_dir: PathBuf,
@@ -74,11 +75,20 @@ pub(crate) struct Config {
     /// How many proxies stand in front of the API.
     proxies: usize,
     /// Takes mails to people; without one, none can be sent.
-    pub(crate) mailer: Option<Arc<dyn Mailer>>,
+    pub(crate) mailer: Mail,
     /// Other providers by which people sign in.
     pub(crate) logins: Vec<Arc<dyn Login>>,
     /// What is odd and no fault.
     pub(crate) warnings: Vec<String>,
+}
+
+/// Somebody who takes mails to people, if there is one.
+pub(crate) struct Mail(pub(crate) Option<Arc<dyn Mailer>>);
+
+impl fmt::Debug for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mail({})", self.0.is_some())
+    }
 }
 
 /// How the log is written.
@@ -252,7 +262,7 @@ impl Config {
                 }
             },
             proxies: usize::try_from(read.number("OCORE_TRUSTED_PROXIES", 0..=8, 0)).unwrap_or(0),
-            mailer: read.mailer(development),
+            mailer: Mail(read.mailer(development)),
             logins: read.logins(),
             warnings: read.unknown(),
         };

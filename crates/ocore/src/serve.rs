@@ -66,7 +66,7 @@ async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow
     let closing = CancellationToken::new();
     let stopping = CancellationToken::new();
     let mut installation = Installation::new(config.installation()?)?.with_logins(config.logins.clone());
-    match &config.mailer {
+    match &config.mailer.0 {
         Some(mailer) => installation = installation.with_mailer(mailer.clone()),
         None => tracing::warn!(
             "SMTP_HOST is not set: no mail can be sent, so nobody signs up or gets a new password by mail"

@@ -3,10 +3,19 @@
 
 mod auth;
 mod canary;
+mod device;
 mod events;
 mod health;
 mod instances;
+mod login;
 mod operations;
+mod passkeys;
+mod passwords;
+mod people;
 mod requests;
 mod servers;
+mod sessions;
+mod signup;
+mod sso;
 mod support;
+mod totp;

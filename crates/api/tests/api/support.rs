@@ -88,6 +88,11 @@ impl Reply {
 
 impl Client {
     pub(crate) async fn new(pool: PgPool) -> Self {
+        Self::with(pool, installation()).await
+    }
+
+    /// One of an installation of its own kind.
+    pub(crate) async fn with(pool: PgPool, installation: Installation) -> Self {
         let store = Store::new(pool.clone(), Sealer::new(&"k".repeat(32).into(), &[]));
         let notifications = Notifications::listen(pool);
         let hands = Hands::new(store.clone(), notifications.clone());
@@ -103,7 +108,7 @@ impl Client {
             notifications,
             hands,
             closing.clone(),
-            installation(),
+            installation,
         );
         Self {
             router: ocore_api::router(api),
@@ -111,6 +116,11 @@ impl Client {
             closing,
             token: token.expose_secret().to_owned(),
         }
+    }
+
+    /// What serves.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
     }
 
     /// What a request bears to be let in.
@@ -194,7 +204,12 @@ impl Client {
 
 /// An installation for tests.
 pub(crate) fn installation() -> Installation {
-    Installation::new(Settings {
+    Installation::new(settings()).unwrap()
+}
+
+/// What it is told.
+pub(crate) fn settings() -> Settings {
+    Settings {
         app_url: "http://localhost:3000".to_owned(),
         jwt_secret: "j".repeat(32).into(),
         access_expiry: TimeDelta::hours(1),
@@ -202,8 +217,7 @@ pub(crate) fn installation() -> Installation {
         proxies: Proxies::default(),
         signup: Signup::Open,
         development: true,
-    })
-    .unwrap()
+    }
 }
 
 fn facts() -> ServerFacts {

@@ -1,9 +1,11 @@
 //! A real browser: Debian's Chromium without a window, driven by the `DevTools` protocol over a pipe, with an authenticator
 //! made of software. No driver of somebody else's is needed: a command is a line of JSON.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpListener,
+    fmt,
+    io::{BufRead, BufReader, Write},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
@@ -16,40 +18,19 @@ use tempfile::TempDir;
 /// How long anything may take: the first start on a busy machine is slow.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A page's origin that a browser takes for safe: `http://localhost` with a port of its own and an empty page.
-pub(crate) fn origin() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for connection in listener.incoming() {
-            let Ok(mut connection) = connection else { continue };
-            // One thread each: browsers open connections they use later.
-            thread::spawn(move || {
-                let mut request = [0; 4096];
-                if connection.read(&mut request).is_ok_and(|length| length > 0) {
-                    let _ = connection.write_all(
-                        b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
-                    );
-                }
-            });
-        }
-    });
-    format!("http://localhost:{port}")
-}
-
 /// What an authenticator is like.
-#[derive(Clone, Copy)]
-pub(crate) struct Authenticator {
+#[derive(Clone, Copy, Debug)]
+pub struct Authenticator {
     /// `internal` for what is built in, `usb` for what is plugged in.
-    pub(crate) transport: &'static str,
+    pub transport: &'static str,
     /// Whether the person is the right one.
-    pub(crate) verifies: bool,
+    pub verifies: bool,
     /// Whether its keys may be copied, and were.
-    pub(crate) backed_up: bool,
+    pub backed_up: bool,
 }
 
 /// A browser with one tab.
-pub(crate) struct Browser {
+pub struct Browser {
     process: Child,
     commands: ChildStdin,
     answers: Receiver<Value>,
@@ -58,9 +39,15 @@ pub(crate) struct Browser {
     _profile: TempDir,
 }
 
+impl fmt::Debug for Browser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Browser")
+    }
+}
+
 impl Browser {
     /// Starts one.
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         let profile = tempfile::tempdir().unwrap();
         // The protocol is spoken on descriptors 3 and 4; the shell puts our pipes there.
         let mut process = Command::new("sh")
@@ -96,7 +83,7 @@ impl Browser {
     }
 
     /// Plugs an authenticator in and answers its id.
-    pub(crate) fn plug_in(&mut self, authenticator: Authenticator) -> String {
+    pub fn plug_in(&mut self, authenticator: Authenticator) -> String {
         let answer = self.call(
             "WebAuthn.addVirtualAuthenticator",
             &json!({"options": {
@@ -115,7 +102,7 @@ impl Browser {
     }
 
     /// Pulls an authenticator out, with everything on it.
-    pub(crate) fn pull_out(&mut self, authenticator: &str) {
+    pub fn pull_out(&mut self, authenticator: &str) {
         self.call(
             "WebAuthn.removeVirtualAuthenticator",
             &json!({"authenticatorId": authenticator}),
@@ -123,7 +110,7 @@ impl Browser {
     }
 
     /// What is on an authenticator.
-    pub(crate) fn credentials(&mut self, authenticator: &str) -> Vec<Value> {
+    pub fn credentials(&mut self, authenticator: &str) -> Vec<Value> {
         let answer = self.call(
             "WebAuthn.getCredentials",
             &json!({"authenticatorId": authenticator}),
@@ -132,7 +119,7 @@ impl Browser {
     }
 
     /// Takes a credential of one authenticator and puts it on another, as a thief of keys would.
-    pub(crate) fn copy(&mut self, credential: &Value, to: &str) {
+    pub fn copy(&mut self, credential: &Value, to: &str) {
         self.call(
             "WebAuthn.addCredential",
             &json!({"authenticatorId": to, "credential": credential}),
@@ -140,7 +127,7 @@ impl Browser {
     }
 
     /// Goes to a page.
-    pub(crate) fn visit(&mut self, url: &str) {
+    pub fn visit(&mut self, url: &str) {
         let answer = self.call("Page.navigate", &json!({"url": url}));
         assert!(answer["errorText"].is_null(), "{answer}");
         let begin = Instant::now();
@@ -156,7 +143,7 @@ impl Browser {
     }
 
     /// Makes a passkey, as the dashboard does.
-    pub(crate) fn create(&mut self, options: &Value) -> Result<Value, String> {
+    pub fn create(&mut self, options: &Value) -> Result<Value, String> {
         self.evaluate(&format!(
             "navigator.credentials.create({{publicKey: PublicKeyCredential.parseCreationOptionsFromJSON({options})}})
                 .then(credential => credential.toJSON())"
@@ -164,7 +151,7 @@ impl Browser {
     }
 
     /// Proves oneself by a passkey, as the dashboard does.
-    pub(crate) fn get(&mut self, options: &Value) -> Result<Value, String> {
+    pub fn get(&mut self, options: &Value) -> Result<Value, String> {
         self.evaluate(&format!(
             "navigator.credentials.get({{publicKey: PublicKeyCredential.parseRequestOptionsFromJSON({options})}})
                 .then(credential => credential.toJSON())"
@@ -172,7 +159,7 @@ impl Browser {
     }
 
     /// What an expression comes to, or the error that was thrown.
-    fn evaluate(&mut self, expression: &str) -> Result<Value, String> {
+    pub fn evaluate(&mut self, expression: &str) -> Result<Value, String> {
         let mut answer = self.call(
             "Runtime.evaluate",
             &json!({"expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true}),
