@@ -1,5 +1,7 @@
 //! What somebody gives to others: permissions, limits, roles.
 
+use std::collections::BTreeSet;
+
 use ocore_domain::{
     Code, OrganizationId, Problem, RoleId, UserId,
     access::{Permissions, Scope},
@@ -90,8 +92,8 @@ pub(crate) fn limits(checks: &mut Checks, scope: &Scope) {
     let detail = "must have 1 to 100 entries, or be left out";
     let fits = |count: Option<usize>| count.is_none_or(|count| (1..=NAMED).contains(&count));
     for (field, count) in [
-        ("scope.servers", scope.servers.as_ref().map(|of| of.len())),
-        ("scope.instances", scope.instances.as_ref().map(|of| of.len())),
+        ("scope.servers", scope.servers.as_ref().map(BTreeSet::len)),
+        ("scope.instances", scope.instances.as_ref().map(BTreeSet::len)),
         ("scope.environments", scope.environments.as_ref().map(Vec::len)),
     ] {
         checks.that(fits(count), field, detail);
@@ -99,7 +101,11 @@ pub(crate) fn limits(checks: &mut Checks, scope: &Scope) {
 }
 
 /// Checks that there is what limits name.
-pub(crate) async fn named(conn: &mut PgConnection, organization: OrganizationId, scope: &Scope) -> Answer<()> {
+pub(crate) async fn named(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    scope: &Scope,
+) -> Answer<()> {
     let unknown = scopes::unknown(conn, organization, scope).await?;
     let mut checks = Checks::default();
     checks.that(

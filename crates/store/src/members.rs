@@ -94,11 +94,7 @@ pub async fn get(
 }
 
 /// Whether somebody with this e-mail address is a member.
-pub async fn has_email(
-    conn: &mut PgConnection,
-    organization: OrganizationId,
-    email: &str,
-) -> Result<bool> {
+pub async fn has_email(conn: &mut PgConnection, organization: OrganizationId, email: &str) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         r#"select exists (select from members m join users u on u.id = m.user_id
                           where m.organization_id = $1 and lower(u.email) = lower($2)) as "has!""#,

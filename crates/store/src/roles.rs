@@ -59,11 +59,7 @@ pub async fn list(
 }
 
 /// One role.
-pub async fn get(
-    conn: &mut PgConnection,
-    organization: OrganizationId,
-    id: RoleId,
-) -> Result<Option<Role>> {
+pub async fn get(conn: &mut PgConnection, organization: OrganizationId, id: RoleId) -> Result<Option<Role>> {
     let role = select!(
         "where organization_id = $1 and id = $2",
         organization as OrganizationId,

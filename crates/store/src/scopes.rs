@@ -16,7 +16,11 @@ pub struct Unknown {
 }
 
 /// What of a scope is not there.
-pub async fn unknown(conn: &mut PgConnection, organization: OrganizationId, scope: &Scope) -> Result<Unknown> {
+pub async fn unknown(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    scope: &Scope,
+) -> Result<Unknown> {
     let servers: Vec<Uuid> = scope.servers.iter().flatten().map(|id| id.uuid()).collect();
     let instances: Vec<Uuid> = scope.instances.iter().flatten().map(|id| id.uuid()).collect();
     if servers.is_empty() && instances.is_empty() {

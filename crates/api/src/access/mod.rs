@@ -18,8 +18,12 @@ mod walled;
 
 pub(crate) use act::Act;
 pub use address::Proxies;
+#[cfg(test)]
+pub(crate) use allowed::Origin;
 pub(crate) use allowed::{Allowed, Reader};
 pub(crate) use change::Change;
+#[cfg(test)]
+pub(crate) use identify::Identified;
 pub(crate) use identify::identify;
 pub use need::Requirement;
 pub(crate) use need::{

@@ -19,10 +19,7 @@ use crate::{
     params(("id" = String, Path, description = "Id")),
     responses((status = 204))
 )]
-pub(super) async fn revoke(
-    allowed: Allowed<Manage<ApiKeys>>,
-    Path(id): Path<String>,
-) -> Answer<StatusCode> {
+pub(super) async fn revoke(allowed: Allowed<Manage<ApiKeys>>, Path(id): Path<String>) -> Answer<StatusCode> {
     let mut change = allowed.change().await?;
     let key = find(&mut change, allowed.organization()?, &id).await?;
     grants::may_touch(&allowed, &key.permissions, &key.scope())?;

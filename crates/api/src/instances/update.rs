@@ -17,11 +17,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    Instance, environment, find,
-    settings::changes,
-    taken, view_of,
-};
+use super::{Instance, environment, find, settings::changes, taken, view_of};
 use crate::{
     Api,
     access::{Act, Allowed, Instances, Manage},

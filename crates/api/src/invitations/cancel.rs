@@ -17,10 +17,7 @@ use crate::{
     params(("id" = String, Path, description = "Id")),
     responses((status = 204))
 )]
-pub(super) async fn cancel(
-    allowed: Allowed<Manage<Members>>,
-    Path(id): Path<String>,
-) -> Answer<StatusCode> {
+pub(super) async fn cancel(allowed: Allowed<Manage<Members>>, Path(id): Path<String>) -> Answer<StatusCode> {
     let mut change = allowed.change().await?;
     let invitation = open(&allowed, &mut change, &id).await?;
     rows::cancel(&mut change, invitation.id).await?;

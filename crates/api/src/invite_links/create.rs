@@ -72,7 +72,9 @@ pub(super) async fn create(
         code: code.clone(),
         max_uses: body.max_uses,
         created_by: grants::person(&allowed),
-        expires_at: body.expires_in_days.map(|days| Utc::now() + TimeDelta::days(days)),
+        expires_at: body
+            .expires_in_days
+            .map(|days| Utc::now() + TimeDelta::days(days)),
     };
     let id = rows::insert(&mut change, api.store.sealer(), &new).await?;
     let link = InviteLink::from(&find(&mut change, organization, &id.to_string()).await?);

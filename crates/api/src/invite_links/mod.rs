@@ -77,9 +77,7 @@ impl OpenInviteLink {
         let code = code.map(|code| code.expose_secret().to_owned());
         Self {
             link,
-            url: code
-                .as_ref()
-                .map(|code| format!("{}/join/{code}", api.app_url())),
+            url: code.as_ref().map(|code| format!("{}/join/{code}", api.app_url())),
             code,
         }
     }

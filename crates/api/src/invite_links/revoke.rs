@@ -18,10 +18,7 @@ use crate::{
     params(("id" = String, Path, description = "Id")),
     responses((status = 204))
 )]
-pub(super) async fn revoke(
-    allowed: Allowed<Manage<Members>>,
-    Path(id): Path<String>,
-) -> Answer<StatusCode> {
+pub(super) async fn revoke(allowed: Allowed<Manage<Members>>, Path(id): Path<String>) -> Answer<StatusCode> {
     let organization = allowed.organization()?;
     let mut change = allowed.change().await?;
     organizations::lock(&mut change, organization).await?;

@@ -98,9 +98,7 @@ fn check_name(checks: &mut Checks, name: &str) {
 
 fn check_slug(checks: &mut Checks, slug: Option<String>) -> Option<OrganizationSlug> {
     let slug = slug?;
-    let parsed = slug
-        .parse()
-        .map_err(|_| OrganizationSlug::RULE.to_owned());
+    let parsed = slug.parse().map_err(|_| OrganizationSlug::RULE.to_owned());
     checks.value("slug", parsed)
 }
 

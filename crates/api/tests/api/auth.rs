@@ -1,6 +1,7 @@
 //! Nobody gets in without a token.
 
 use axum::{body::Body, http::Request};
+use ocore_api::Requirement;
 use sqlx::PgPool;
 
 use crate::support::Client;
@@ -11,8 +12,14 @@ async fn every_route_but_the_public_ones_asks_for_a_token(pool: PgPool) {
     let api = serde_json::to_value(ocore_api::openapi()).unwrap();
     let mut asked = 0;
     for (path, methods) in api["paths"].as_object().unwrap() {
-        for method in methods.as_object().unwrap().keys() {
-            let path = path.replace("{id}", "some").replace("{kind}", "noop");
+        for (method, operation) in methods.as_object().unwrap() {
+            let path = path
+                .replace("{id}", "some")
+                .replace("{userId}", "some")
+                .replace("{kind}", "noop")
+                .replace("{provider}", "some")
+                .replace("{userCode}", "BBBBBBBB");
+            let is_public = operation["x-ocore-requires"] == "anyone";
             for token in [
                 None,
                 Some("Bearer ocore_wrong"),
@@ -28,6 +35,11 @@ async fn every_route_but_the_public_ones_asks_for_a_token(pool: PgPool) {
                 let reply = client.raw(request.body(Body::empty()).unwrap()).await;
                 if path.starts_with("/health") || path == "/api/openapi.json" {
                     assert_eq!(reply.status, 200, "{method} {path}");
+                } else if path == "/api/auth/refresh" {
+                    // It asks for another token than this one.
+                    reply.problem(401, "auth.unauthenticated");
+                } else if is_public {
+                    assert_ne!(reply.status, 401, "{method} {path}");
                 } else {
                     reply.problem(401, "auth.unauthenticated");
                     assert_eq!(reply.headers["www-authenticate"], "Bearer");
@@ -36,5 +48,41 @@ async fn every_route_but_the_public_ones_asks_for_a_token(pool: PgPool) {
             }
         }
     }
-    assert!(asked >= 17 * 4, "{asked}");
+    assert!(asked >= 45 * 4, "{asked}");
+}
+
+/// What nobody has to be signed in for is listed here: a route does not get among them by mistake.
+#[test]
+fn the_public_routes_are_these() {
+    let table = ocore_api::table();
+    let public = table.iter().filter(|route| route.requirement == Requirement::Anyone);
+    let mut public: Vec<String> = public.map(|route| format!("{} {}", route.method, route.path)).collect();
+    public.sort();
+    assert_eq!(
+        public,
+        [
+            "GET /api/auth/oauth/{provider}",
+            "GET /api/auth/oauth/{provider}/callback",
+            "GET /api/auth/providers",
+            "GET /api/auth/setup",
+            "GET /api/auth/verify-email-change",
+            "GET /api/invitations/lookup",
+            "GET /api/openapi.json",
+            "GET /health",
+            "GET /health/live",
+            "GET /health/ready",
+            "POST /api/auth/device",
+            "POST /api/auth/device/token",
+            "POST /api/auth/forgot-password",
+            "POST /api/auth/login",
+            "POST /api/auth/login/2fa",
+            "POST /api/auth/passkey/login/begin",
+            "POST /api/auth/passkey/login/finish",
+            "POST /api/auth/refresh",
+            "POST /api/auth/resend-verification",
+            "POST /api/auth/reset-password",
+            "POST /api/auth/signup",
+            "POST /api/auth/verify-email",
+        ]
+    );
 }

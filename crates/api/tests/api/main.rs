@@ -1,18 +1,23 @@
 //! The API from outside: requests through the whole router, on a real database of their own each.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod api_keys;
 mod auth;
 mod canary;
 mod device;
 mod events;
 mod health;
 mod instances;
+mod invitations;
 mod login;
+mod members;
 mod operations;
+mod organizations;
 mod passkeys;
 mod passwords;
 mod people;
 mod requests;
+mod roles;
 mod servers;
 mod sessions;
 mod signup;

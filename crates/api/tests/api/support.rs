@@ -9,15 +9,17 @@ use chrono::{TimeDelta, Utc};
 use http_body_util::BodyExt;
 use ocore_api::{Api, Installation, Proxies, Settings, Signup};
 use ocore_domain::{
-    OrganizationId, ServerId,
+    OrganizationId, RoleId, ServerId, UserId,
+    access::{Permissions, Scope, SystemRole},
     server::{DockerRoute, Privilege, ServerFacts, ServerStatus},
 };
 use ocore_operations::Hands;
 use ocore_store::{
     Sealer, Store,
     api_keys::{self, NewApiKey},
+    members,
     notifications::Notifications,
-    servers,
+    roles, servers,
 };
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -75,6 +77,12 @@ impl Reply {
         problem
     }
 
+    /// The revision that it shows.
+    #[track_caller]
+    pub(crate) fn etag(&self) -> &str {
+        self.headers["etag"].to_str().unwrap()
+    }
+
     /// The names of the fields that are wrong.
     #[track_caller]
     pub(crate) fn fields(&self) -> Vec<String> {
@@ -126,6 +134,85 @@ impl Client {
     /// What a request bears to be let in.
     pub(crate) fn token(&self) -> String {
         format!("Bearer {}", self.token)
+    }
+
+    /// The same with a key that permits only this.
+    pub(crate) async fn with_key(&self, permissions: &[&str], scope: Scope) -> Self {
+        self.keyed(NewApiKey {
+            permissions: permissions.iter().map(|word| word.parse().unwrap()).collect(),
+            scope,
+            is_server_admin: false,
+            ..NewApiKey::administrator(OrganizationId::DEFAULT, "limited")
+        })
+        .await
+    }
+
+    /// The same with another key.
+    pub(crate) async fn keyed(&self, new: NewApiKey) -> Self {
+        let mut conn = self.store.connection().await.unwrap();
+        let (_, token) = api_keys::create(&mut conn, &new).await.unwrap();
+        Self {
+            store: self.store.clone(),
+            closing: self.closing.clone(),
+            router: self.router.clone(),
+            token: token.expose_secret().to_owned(),
+        }
+    }
+
+    /// Somebody with an account.
+    pub(crate) async fn person(&self, email: &str) -> UserId {
+        let id = UserId::new();
+        sqlx::query("insert into users (id, email, name) values ($1, $2, $3)")
+            .bind(id.uuid())
+            .bind(email)
+            .bind(email.split('@').next())
+            .execute(self.store.pool())
+            .await
+            .unwrap();
+        id
+    }
+
+    /// The same, who is a member of the first organization.
+    pub(crate) async fn member(&self, email: &str, role: SystemRole) -> UserId {
+        let user = self.person(email).await;
+        let role = self.role(role).await;
+        let mut conn = self.store.connection().await.unwrap();
+        let added = members::add(&mut conn, OrganizationId::DEFAULT, user, role, None).await;
+        assert!(added.unwrap());
+        user
+    }
+
+    /// The id of a system role of the first organization.
+    pub(crate) async fn role(&self, role: SystemRole) -> RoleId {
+        let mut conn = self.store.connection().await.unwrap();
+        let id = roles::system(&mut conn, OrganizationId::DEFAULT, role).await;
+        id.unwrap().unwrap()
+    }
+
+    /// A role of the first organization's own.
+    pub(crate) async fn own_role(&self, name: &str, permissions: &[&str]) -> RoleId {
+        let permissions: Permissions = permissions.iter().map(|word| word.parse().unwrap()).collect();
+        let mut conn = self.store.connection().await.unwrap();
+        let id = roles::insert(&mut conn, OrganizationId::DEFAULT, name, "", &permissions).await;
+        id.unwrap()
+    }
+
+    /// What was recorded, in order.
+    pub(crate) async fn recorded(&self) -> Vec<String> {
+        sqlx::query_scalar("select action from audit_log order by seq")
+            .fetch_all(self.store.pool())
+            .await
+            .unwrap()
+    }
+
+    /// A change of what was read before.
+    pub(crate) async fn put_if(&self, path: &str, if_match: &str, body: Value) -> Reply {
+        let request = Request::put(path)
+            .header("authorization", self.token())
+            .header("content-type", "application/json")
+            .header("if-match", if_match)
+            .body(Body::from(body.to_string()));
+        self.raw(request.unwrap()).await
     }
 
     /// A request as it is, without a token.
