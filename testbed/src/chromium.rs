@@ -1,7 +1,11 @@
 //! A real browser: Debian's Chromium without a window, driven by the `DevTools` protocol over a pipe, with an authenticator
 //! made of software. No driver of somebody else's is needed: a command is a line of JSON.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 use std::{
     fmt,

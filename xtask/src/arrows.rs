@@ -58,13 +58,8 @@ const ALLOWED: [(&str, &[&str]); 15] = [
 ];
 
 /// The crates whose tests, and nothing else of them, may use the processes that the testbed starts.
-const TESTED_WITH_THE_TESTBED: [&str; 5] = [
-    "ocore",
-    "ocore-api",
-    "ocore-identity",
-    "ocore-mail",
-    "ocore-sso",
-];
+const TESTED_WITH_THE_TESTBED: [&str; 5] =
+    ["ocore", "ocore-api", "ocore-identity", "ocore-mail", "ocore-sso"];
 
 /// A dependency on a crate of ours.
 #[derive(Debug)]

@@ -459,8 +459,8 @@ impl Reader {
         if values.host.is_none() {
             return development.then(|| Arc::new(LogLinks) as Arc<dyn Mailer>);
         }
-        let made = ocore_mail::Config::new(values)
-            .and_then(|config| Smtp::new(config).map_err(|fault| vec![fault]));
+        let made =
+            ocore_mail::Config::new(values).and_then(|config| Smtp::new(config).map_err(|fault| vec![fault]));
         match made {
             Ok(smtp) => Some(Arc::new(smtp)),
             Err(faults) => {

@@ -239,7 +239,10 @@ pub struct Session {
 
 /// Somebody's sessions that have not ended, newest first.
 pub async fn list(conn: &mut PgConnection, user: UserId, page: &PageRequest) -> Result<Page<Session>> {
-    let before = page.cursor.as_deref().and_then(|cursor| cursor.parse::<SessionId>().ok());
+    let before = page
+        .cursor
+        .as_deref()
+        .and_then(|cursor| cursor.parse::<SessionId>().ok());
     let rows = sqlx::query_as!(
         Session,
         r#"select id as "id: SessionId", method, address, user_agent, created_at, last_used_at, expires_at
@@ -252,7 +255,9 @@ pub async fn list(conn: &mut PgConnection, user: UserId, page: &PageRequest) -> 
     )
     .fetch_all(conn)
     .await?;
-    Ok(Page::from_rows(rows, page.limit, |session| session.id.to_string()))
+    Ok(Page::from_rows(rows, page.limit, |session| {
+        session.id.to_string()
+    }))
 }
 
 /// When a session of somebody's began, if it has not ended.
@@ -284,11 +289,7 @@ pub async fn revoke(conn: &mut PgConnection, user: UserId, session: SessionId) -
 }
 
 /// Ends all of somebody's but one; answers how many.
-pub async fn revoke_others(
-    conn: &mut PgConnection,
-    user: UserId,
-    but: Option<SessionId>,
-) -> Result<u64> {
+pub async fn revoke_others(conn: &mut PgConnection, user: UserId, but: Option<SessionId>) -> Result<u64> {
     let done = sqlx::query!(
         "update sessions set revoked_at = now()
          where user_id = $1 and revoked_at is null and expires_at > now() and ($2::uuid is null or id <> $2)",

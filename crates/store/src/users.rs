@@ -40,7 +40,9 @@ pub struct User {
 
 impl fmt::Debug for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("User").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("User")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -260,9 +262,12 @@ pub async fn set_server_admin(conn: &mut PgConnection, id: UserId) -> Result<()>
 
 /// Notes that they signed in.
 pub async fn signed_in(conn: &mut PgConnection, id: UserId) -> Result<()> {
-    sqlx::query!("update users set last_login_at = now() where id = $1", id as UserId)
-        .execute(conn)
-        .await?;
+    sqlx::query!(
+        "update users set last_login_at = now() where id = $1",
+        id as UserId
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -344,7 +349,11 @@ pub async fn join_default(conn: &mut PgConnection, id: UserId) -> Result<()> {
     )
     .fetch_one(&mut *conn)
     .await?;
-    let role = if is_owned { SystemRole::Admin } else { SystemRole::Owner };
+    let role = if is_owned {
+        SystemRole::Admin
+    } else {
+        SystemRole::Owner
+    };
     if let Some(role) = roles::system(conn, organization, role).await? {
         members::add(conn, organization, id, role, None).await?;
     }

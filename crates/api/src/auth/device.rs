@@ -82,9 +82,7 @@ pub(super) async fn begin(
     Json(body): Json<BeginDeviceLogin>,
 ) -> Answer<Response> {
     let name = body.client_name;
-    if !(1..=100).contains(&name.chars().count())
-        || name.trim() != name
-        || name.chars().any(char::is_control)
+    if !(1..=100).contains(&name.chars().count()) || name.trim() != name || name.chars().any(char::is_control)
     {
         return Err(Failure::field(
             "clientName",
@@ -185,7 +183,9 @@ async fn give_key(allowed: &Allowed<Anyone>, approved: Approved) -> Answer<Devic
     let place = organizations::lock_open(&mut change, organization).await?;
     let member = members::get(&mut change, organization, user).await?;
     let (Some(place), Some(member), None) = (place, member, person.deactivated_at) else {
-        return Err(denied("Who approved the login is not in the organization any more"));
+        return Err(denied(
+            "Who approved the login is not in the organization any more",
+        ));
     };
     let scope = member.scope();
     let permissions = ocore_domain::access::Permissions::from_words(&member.permissions);
@@ -200,7 +200,11 @@ async fn give_key(allowed: &Allowed<Anyone>, approved: Approved) -> Answer<Devic
     };
     let (id, key) = api_keys::create(&mut change, &new).await?;
     // The device acts in the name of the person who approved it.
-    change.by(principal(&person, ocore_domain::SessionId::from(uuid::Uuid::nil()), "device"));
+    change.by(principal(
+        &person,
+        ocore_domain::SessionId::from(uuid::Uuid::nil()),
+        "device",
+    ));
     let act = Act::new("api_key.created")
         .on("api_key", id, &new.name)
         .after(&json!({ "name": new.name, "expiresAt": new.expires_at, "device": true }));
@@ -281,7 +285,9 @@ pub(super) async fn approve(allowed: Allowed<Member>, Path(code): Path<String>) 
     let mut change = allowed.change().await?;
     change.leave_tenancy().await?;
     let code = normal(&code);
-    let login = rows::by_user_code(&mut change, &code).await?.ok_or_else(bad_link)?;
+    let login = rows::by_user_code(&mut change, &code)
+        .await?
+        .ok_or_else(bad_link)?;
     if !rows::approve(&mut change, &code, id, organization).await? {
         return Err(bad_link());
     }

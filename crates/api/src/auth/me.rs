@@ -60,14 +60,18 @@ pub(super) async fn me(allowed: Allowed<SignedIn>) -> Answer<Json<Me>> {
     let mut tx = allowed.read_outside().await?;
     let account = account(&mut tx, user).await?;
     let organizations = users::organizations(&mut tx, user).await?;
-    let organization = allowed.signed()?.membership.as_ref().map(|of| CurrentOrganization {
-        id: of.organization,
-        slug: of.slug.clone(),
-        is_owner: of.is_owner,
-        permissions: of.permissions(),
-        scope: of.scope.clone(),
-        requires_passkey: of.lacks_passkey,
-    });
+    let organization = allowed
+        .signed()?
+        .membership
+        .as_ref()
+        .map(|of| CurrentOrganization {
+            id: of.organization,
+            slug: of.slug.clone(),
+            is_owner: of.is_owner,
+            permissions: of.permissions(),
+            scope: of.scope.clone(),
+            requires_passkey: of.lacks_passkey,
+        });
     let mine = |of: users::OrganizationOf| MyOrganization {
         id: of.id,
         name: of.name,

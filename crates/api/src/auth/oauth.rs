@@ -9,7 +9,9 @@ use axum::{
 use ocore_domain::{Code, Problem, SessionId, UserId};
 use ocore_sso::{Callback, Identity};
 use ocore_store::{
-    connected_accounts, one_time_tokens::Purpose, organizations, sessions,
+    connected_accounts,
+    one_time_tokens::Purpose,
+    organizations, sessions,
     users::{self, NewUser},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -52,6 +54,7 @@ pub(super) enum Flow {
 pub(super) struct Wanted {
     /// `login`, if not given, or `link`.
     #[serde(default)]
+    #[param(inline)]
     flow: Flow,
 }
 
@@ -151,13 +154,14 @@ pub(super) async fn callback(
         }
         Ok(Done::SignedIn(tokens)) if by_script => tokens.answer(&api, false),
         Ok(Done::SignedIn(tokens)) => {
+            // Not `extend`, which puts the one in the place of the others.
             let mut cookies = tokens.cookies(&api);
-            cookies.extend(forget);
+            for (name, value) in &forget {
+                cookies.append(name, value.clone());
+            }
             (cookies, see_other(&format!("{}/", api.app_url()))?).into_response()
         }
-        Ok(Done::Connected) if by_script => {
-            (forget, Answered(json!({ "connected": true }))).into_response()
-        }
+        Ok(Done::Connected) if by_script => (forget, Answered(json!({ "connected": true }))).into_response(),
         Ok(Done::Connected) => {
             let page = format!("{}/account?connected={provider}", api.app_url());
             (forget, see_other(&page)?).into_response()
@@ -301,7 +305,12 @@ async fn make(api: &Api, change: &mut Change, identity: &Identity) -> Answer<Use
     if !users::exist(change).await? || !(is_open || is_invited) {
         return Err(closed());
     }
-    let name: String = identity.name.chars().filter(|c| !c.is_control()).take(100).collect();
+    let name: String = identity
+        .name
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(100)
+        .collect();
     let name = match name.trim() {
         "" => identity.email.chars().take(100).collect(),
         name => name.to_owned(),

@@ -108,7 +108,9 @@ pub(super) async fn finish(
     let party = party(&api)?;
     // Taken away for good before the answer is looked at.
     let mut tx = allowed.read_outside().await?;
-    let state = once::take(&mut tx, Purpose::PasskeyLogin, &body.token).await?.data;
+    let state = once::take(&mut tx, Purpose::PasskeyLogin, &body.token)
+        .await?
+        .data;
     commit(tx).await?;
     let assertion = match Assertion::read(&body.credential) {
         Ok(assertion) => assertion,

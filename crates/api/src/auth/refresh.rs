@@ -73,8 +73,7 @@ pub(super) async fn refresh(
     let (next, next_hash) = opaque::generate(REFRESH);
     let lifetime = api.installation.settings.refresh_expiry;
     let mut tx = allowed.read_outside().await?;
-    let refreshed =
-        sessions::refresh(&mut tx, &opaque::hash(&token), &next_hash, lifetime, GRACE).await?;
+    let refreshed = sessions::refresh(&mut tx, &opaque::hash(&token), &next_hash, lifetime, GRACE).await?;
     let (of, next) = match refreshed {
         Refreshed::Rotated(of) => (of, Some(next)),
         Refreshed::JustUsed(of) => (of, None),

@@ -113,7 +113,11 @@ pub(super) async fn reset(
     users::set_password(&mut change, id, &hash).await?;
     users::verify(&mut change, id).await?;
     sessions::revoke_others(&mut change, id, None).await?;
-    for purpose in [Purpose::ResetPassword, Purpose::SecondFactor, Purpose::VerifyEmail] {
+    for purpose in [
+        Purpose::ResetPassword,
+        Purpose::SecondFactor,
+        Purpose::VerifyEmail,
+    ] {
         one_time_tokens::forget(&mut change, id, purpose).await?;
     }
     let records = records(&mut change, id).await?;

@@ -56,8 +56,8 @@ pub(super) async fn log_in(
     attempts::count(&allowed, Of::SecondFactor(user)).await?;
     let mut change = allowed.change_outside().await?;
     let person = account(&mut change, user).await?;
-    let is_right = person.deactivated_at.is_none()
-        && factor::take(&api, &mut change, &person, &body.code).await?;
+    let is_right =
+        person.deactivated_at.is_none() && factor::take(&api, &mut change, &person, &body.code).await?;
     if !is_right {
         drop(change);
         failed(&allowed, &person.email).await?;

@@ -136,13 +136,12 @@ pub(super) fn set_cookies(cookies: Vec<String>) -> HeaderMap {
     let values = cookies
         .into_iter()
         .filter_map(|cookie| HeaderValue::try_from(cookie).ok());
-    values.map(|value| (header::SET_COOKIE, value)).fold(
-        HeaderMap::new(),
-        |mut headers, (name, value)| {
+    values
+        .map(|value| (header::SET_COOKIE, value))
+        .fold(HeaderMap::new(), |mut headers, (name, value)| {
             headers.append(name, value);
             headers
-        },
-    )
+        })
 }
 
 /// Secrets are for nobody's cache.

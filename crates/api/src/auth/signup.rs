@@ -6,7 +6,7 @@ use ocore_domain::{Code, OrganizationId, Problem, UserId};
 use ocore_identity::password;
 use ocore_mail::Message;
 use ocore_store::{
-    Place, PgConnection, invitations, invite_links,
+    PgConnection, Place, invitations, invite_links,
     one_time_tokens::Purpose,
     organizations,
     users::{self, NewUser},
@@ -165,11 +165,7 @@ impl SignUp {
 }
 
 /// The first account: whoever set the installation up.
-async fn first(
-    mut change: Change,
-    body: SignUp,
-    hash: String,
-) -> Answer<(StatusCode, Answered<SignedUp>)> {
+async fn first(mut change: Change, body: SignUp, hash: String) -> Answer<(StatusCode, Answered<SignedUp>)> {
     let id = users::insert(&mut change, &body.account(&hash, true, true)).await?;
     own_default(&mut change, id, body.organization_name.as_deref()).await?;
     let user = User::from(&account(&mut change, id).await?);

@@ -137,6 +137,8 @@ async fn again(api: &Api, allowed: &Allowed<Anyone>, email: &str) -> Answer<()> 
     let token = signup::ask(api, &mut tx, user.id, &wishes).await?;
     commit(tx).await?;
     let link = once::link(api, "verify-email", &token);
-    api.installation.post.send(&user.email, Message::VerifyEmail { link });
+    api.installation
+        .post
+        .send(&user.email, Message::VerifyEmail { link });
     Ok(())
 }

@@ -56,7 +56,11 @@ pub(super) async fn change(
     checks.password("newPassword", &body.new_password);
     checks.done()?;
     let (id, session) = who(&allowed)?;
-    if account(&mut *allowed.read_outside().await?, id).await?.password_hash.is_none() {
+    if account(&mut *allowed.read_outside().await?, id)
+        .await?
+        .password_hash
+        .is_none()
+    {
         return Err(Problem::new(
             Code::StateConflict,
             "The account has no password yet",

@@ -148,10 +148,7 @@ async fn new_codes(conn: &mut PgConnection, user: UserId) -> Answer<RecoveryCode
     let hashes: Vec<Vec<u8>> = codes.iter().map(recovery::hash).collect();
     recovery_codes::replace(conn, user, &hashes).await?;
     Ok(RecoveryCodes {
-        recovery_codes: codes
-            .iter()
-            .map(|code| code.expose_secret().to_owned())
-            .collect(),
+        recovery_codes: codes.iter().map(|code| code.expose_secret().to_owned()).collect(),
     })
 }
 

@@ -18,8 +18,12 @@ async fn begin(people: &People) -> (String, String) {
 
 async fn ask(people: &People, device: &str) -> crate::support::Reply {
     // As if the device had waited.
-    people.sql("update device_logins set polled_at = polled_at - interval '6 seconds'").await;
-    people.post("/api/auth/device/token", json!({"deviceCode": device})).await
+    people
+        .sql("update device_logins set polled_at = polled_at - interval '6 seconds'")
+        .await;
+    people
+        .post("/api/auth/device/token", json!({"deviceCode": device}))
+        .await
 }
 
 #[sqlx::test(migrations = "../store/migrations")]
@@ -28,14 +32,21 @@ async fn a_device_gets_a_key(pool: PgPool) {
     let ada = people.person("ada").await;
     let (token, _) = people.tokens(&ada).await;
     let (device, code) = begin(&people).await;
-    ask(&people, &device).await.problem(400, "auth.authorization_pending");
-    let hasty = people.post("/api/auth/device/token", json!({"deviceCode": device})).await;
+    ask(&people, &device)
+        .await
+        .problem(400, "auth.authorization_pending");
+    let hasty = people
+        .post("/api/auth/device/token", json!({"deviceCode": device}))
+        .await;
     hasty.problem(429, "request.too_many");
     assert_eq!(hasty.headers["retry-after"], "5");
 
     let path = format!("/api/auth/device/{}", code.to_lowercase().replace('-', ""));
     let shown = people.by(&token, "GET", &path, None).await.ok(200);
-    assert_eq!((&shown["clientName"], &shown["status"]), (&json!("ada's laptop"), &json!("pending")));
+    assert_eq!(
+        (&shown["clientName"], &shown["status"]),
+        (&json!("ada's laptop"), &json!("pending"))
+    );
     let approve = format!("{path}/approve");
     people
         .client
@@ -109,7 +120,9 @@ async fn a_device_is_refused(pool: PgPool) {
     ask(&people, &device).await.problem(403, "auth.forbidden");
     // Too old.
     let (device, code) = begin(&people).await;
-    people.sql("update device_logins set expires_at = now() - interval '1 second'").await;
+    people
+        .sql("update device_logins set expires_at = now() - interval '1 second'")
+        .await;
     let path = format!("/api/auth/device/{code}/approve");
     people
         .by(&token, "POST", &path, None)

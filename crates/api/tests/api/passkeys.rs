@@ -29,7 +29,10 @@ async fn served(pool: PgPool) -> (People, String) {
     })
     .unwrap();
     let people = People::of(pool, installation, None).await;
-    let service = people.client.router().into_make_service_with_connect_info::<SocketAddr>();
+    let service = people
+        .client
+        .router()
+        .into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, service).await });
     (people, app_url)
 }
@@ -80,7 +83,11 @@ async fn a_browser_signs_in_by_passkey(pool: PgPool) {
         );
         assert_eq!(login["status"], 200, "{login}");
         assert!(login["body"]["accessToken"].is_null());
-        let begun = fetch(browser, "/api/user/passkeys/register/begin", &json!({"deviceName": "laptop"}));
+        let begun = fetch(
+            browser,
+            "/api/user/passkeys/register/begin",
+            &json!({"deviceName": "laptop"}),
+        );
         assert_eq!(begun["status"], 200, "{begun}");
         let credential = browser.create(&begun["body"]["options"]).unwrap();
         let finish = json!({"token": begun["body"]["token"], "credential": credential});
@@ -150,7 +157,9 @@ async fn an_organization_asks_for_a_passkey(pool: PgPool) {
     let email = people.person("ada").await;
     let (token, _) = people.tokens(&email).await;
     people.by(&token, "GET", "/api/servers", None).await.ok(200);
-    people.sql("update organizations set require_passkey = true").await;
+    people
+        .sql("update organizations set require_passkey = true")
+        .await;
     people
         .by(&token, "GET", "/api/servers", None)
         .await
@@ -162,5 +171,8 @@ async fn an_organization_asks_for_a_passkey(pool: PgPool) {
         token: Some(&token),
         ..Ask::default()
     };
-    people.ask("POST", "/api/user/passkeys/register/begin", ask).await.ok(200);
+    people
+        .ask("POST", "/api/user/passkeys/register/begin", ask)
+        .await
+        .ok(200);
 }

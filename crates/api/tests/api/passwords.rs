@@ -13,7 +13,9 @@ async fn a_forgotten_password_is_replaced(pool: PgPool) {
     let people = People::open(pool).await;
     let email = people.person("ada").await;
     people.person("deactivated").await;
-    people.sql("update users set deactivated_at = now() where name = 'deactivated'").await;
+    people
+        .sql("update users set deactivated_at = now() where name = 'deactivated'")
+        .await;
     let (access, refresh) = people.tokens(&email).await;
     let forgot = |email: &'static str| people.post("/api/auth/forgot-password", json!({"email": email}));
     for email in ["ada@example.com", "nobody@example.com", "deactivated@example.com"] {
@@ -21,7 +23,10 @@ async fn a_forgotten_password_is_replaced(pool: PgPool) {
     }
     let token = token_in(&people.mail(&email, "new password").await);
     let reset = |token: String, password: &'static str| {
-        people.post("/api/auth/reset-password", json!({"token": token, "password": password}))
+        people.post(
+            "/api/auth/reset-password",
+            json!({"token": token, "password": password}),
+        )
     };
     // A password that does not do does not use it up.
     assert_eq!(reset(token.clone(), "short").await.fields(), ["password"]);
@@ -52,7 +57,9 @@ async fn a_forgotten_password_is_replaced(pool: PgPool) {
         .post("/api/auth/verify-email", json!({"token": token}))
         .await
         .problem(400, "auth.invalid_link");
-    people.sql("update one_time_tokens set expires_at = now() - interval '1 second'").await;
+    people
+        .sql("update one_time_tokens set expires_at = now() - interval '1 second'")
+        .await;
     reset(token, PASSWORD).await.problem(400, "auth.invalid_link");
 }
 
@@ -94,7 +101,11 @@ async fn an_address_is_changed(pool: PgPool) {
         let body = json!({"newEmail": new, "password": password});
         let token = &token;
         let people = &people;
-        async move { people.by(token, "POST", "/api/user/change-email", Some(body)).await }
+        async move {
+            people
+                .by(token, "POST", "/api/user/change-email", Some(body))
+                .await
+        }
     };
     change("new@example.com", "wrong horse 4")
         .await

@@ -144,7 +144,11 @@ impl People {
         let begin = Instant::now();
         loop {
             let mails = self.mails(to);
-            if let Some(mail) = mails.into_iter().rev().find(|mail| mail.subject.contains(subject)) {
+            if let Some(mail) = mails
+                .into_iter()
+                .rev()
+                .find(|mail| mail.subject.contains(subject))
+            {
                 return mail;
             }
             assert!(

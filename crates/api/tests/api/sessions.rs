@@ -15,7 +15,10 @@ async fn a_refresh_token_is_good_once(pool: PgPool) {
     // Ten at once: one gets the next, the others are other tabs.
     let replies = join_all((0..10).map(|_| refresh(first.clone()))).await;
     let answers: Vec<_> = replies.iter().map(|reply| reply.ok(200)).collect();
-    let rotated: Vec<_> = answers.iter().filter(|answer| !answer["refreshToken"].is_null()).collect();
+    let rotated: Vec<_> = answers
+        .iter()
+        .filter(|answer| !answer["refreshToken"].is_null())
+        .collect();
     assert_eq!(rotated.len(), 1);
     let (access, second) = tokens(rotated[0]);
     for answer in &answers {
@@ -25,7 +28,9 @@ async fn a_refresh_token_is_good_once(pool: PgPool) {
     let (_, third) = tokens(&refresh(second.clone()).await.ok(200));
 
     // Later, the same token is a thief's, or its owner's after a thief: nobody goes on.
-    people.sql("update refresh_tokens set used_at = used_at - interval '11 seconds'").await;
+    people
+        .sql("update refresh_tokens set used_at = used_at - interval '11 seconds'")
+        .await;
     refresh(first).await.problem(401, "auth.unauthenticated");
     people
         .by(&access, "GET", "/api/auth/me", None)
@@ -36,7 +41,9 @@ async fn a_refresh_token_is_good_once(pool: PgPool) {
     assert_eq!(people.recorded("auth.refresh_reused").await, 1, "told once");
     people.mail(&email, "session").await;
     for wrong in ["", "refresh_00", "ocore_00"] {
-        refresh(wrong.to_owned()).await.problem(401, "auth.unauthenticated");
+        refresh(wrong.to_owned())
+            .await
+            .problem(401, "auth.unauthenticated");
     }
 }
 
@@ -45,7 +52,9 @@ async fn a_session_lasts_while_it_is_used(pool: PgPool) {
     let people = People::without_mail(pool).await;
     let email = people.person("ada").await;
     let (access, first) = people.tokens(&email).await;
-    people.sql("update sessions set expires_at = now() + interval '1 minute'").await;
+    people
+        .sql("update sessions set expires_at = now() + interval '1 minute'")
+        .await;
     let refresh = |token: String| people.post("/api/auth/refresh", json!({"refreshToken": token}));
     let (_, second) = tokens(&refresh(first).await.ok(200));
     let left: i64 = sqlx::query_scalar("select extract(day from expires_at - now())::int8 from sessions")
@@ -53,7 +62,9 @@ async fn a_session_lasts_while_it_is_used(pool: PgPool) {
         .await
         .unwrap();
     assert!(left >= 29, "{left}");
-    people.sql("update sessions set expires_at = now() - interval '1 second'").await;
+    people
+        .sql("update sessions set expires_at = now() - interval '1 second'")
+        .await;
     people
         .by(&access, "GET", "/api/auth/me", None)
         .await
@@ -77,7 +88,9 @@ async fn a_browser_goes_on_by_cookie(pool: PgPool) {
         people.ask("POST", "/api/auth/refresh", ask)
     };
     let cookie = ("cookie", cookie_header(&jar));
-    refresh(vec![cookie.clone()]).await.problem(403, "auth.cross_site");
+    refresh(vec![cookie.clone()])
+        .await
+        .problem(403, "auth.cross_site");
     let csrf = ("x-csrf-token", jar["ocore_csrf"].clone());
     let reply = refresh(vec![cookie, csrf]).await;
     let body = reply.ok(200);
@@ -102,9 +115,15 @@ async fn sessions_are_seen_and_ended(pool: PgPool) {
         tokens.push(people.tokens(&ada).await.0);
     }
     let (bobs, _) = people.tokens(&bob).await;
-    let list = people.by(&tokens[0], "GET", "/api/user/sessions?limit=3", None).await.ok(200);
+    let list = people
+        .by(&tokens[0], "GET", "/api/user/sessions?limit=3", None)
+        .await
+        .ok(200);
     assert_eq!(list["data"].as_array().unwrap().len(), 3);
-    let path = format!("/api/user/sessions?cursor={}", list["nextCursor"].as_str().unwrap());
+    let path = format!(
+        "/api/user/sessions?cursor={}",
+        list["nextCursor"].as_str().unwrap()
+    );
     let rest = people.by(&tokens[0], "GET", &path, None).await.ok(200);
     assert_eq!(rest["data"].as_array().unwrap().len(), 1);
     assert_eq!(rest["data"][0]["isCurrent"], true);

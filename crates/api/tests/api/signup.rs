@@ -42,10 +42,7 @@ async fn of_several_at_once_one_is_the_first(pool: PgPool) {
     assert_eq!(me["organizations"][0]["name"], "Acme");
     assert_eq!(me["organization"]["slug"], "default");
     assert_eq!(me["organization"]["isOwner"], true);
-    people
-        .by(&token, "GET", "/api/servers", None)
-        .await
-        .ok(200);
+    people.by(&token, "GET", "/api/servers", None).await.ok(200);
     let setup = people.client.get("/api/auth/setup").await.ok(200);
     assert_eq!(setup["needsFirstAccount"], false);
     assert_eq!(people.recorded("auth.signup").await, 1);
@@ -67,7 +64,11 @@ async fn an_address_is_verified_by_mail(pool: PgPool) {
         .problem(401, "auth.invalid_credentials");
 
     let mail = people.mail("ada@example.com", "Confirm").await;
-    assert!(mail.link().unwrap().starts_with("http://localhost:3000/verify-email?token="));
+    assert!(
+        mail.link()
+            .unwrap()
+            .starts_with("http://localhost:3000/verify-email?token=")
+    );
     let body = json!({"token": token_in(&mail)});
     let verified = join_all((0..5).map(|_| people.post("/api/auth/verify-email", body.clone()))).await;
     let good = verified.iter().filter(|reply| reply.status == 204).count();
@@ -138,7 +139,9 @@ async fn a_mail_is_sent_again_to_who_waits_and_nobody_learns_who_does(pool: PgPo
     assert_eq!(people.post("/api/auth/verify-email", body).await.status, 204);
     people.log_in("ada@example.com", PASSWORD).await.ok(200);
     // Not without end: whoever asks for mails in somebody's name is stopped, and not told.
-    people.sql("update users set email_verified_at = null where email = 'ada@example.com'").await;
+    people
+        .sql("update users set email_verified_at = null where email = 'ada@example.com'")
+        .await;
     for _ in 0..10 {
         resend("ada@example.com").await.ok(202);
     }
@@ -156,11 +159,18 @@ async fn who_is_invited_comes_in(pool: PgPool) {
         .await
         .problem(403, "auth.signup_closed");
     let roles = people.by(&token, "GET", "/api/roles", None).await.ok(200);
-    let role = roles["data"].as_array().unwrap().iter().find(|role| role["name"] == "Developer");
+    let role = roles["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|role| role["name"] == "Developer");
     let role = role.unwrap()["id"].clone();
 
     let invite = json!({"email": "ada@example.com", "roleId": role});
-    people.by(&token, "POST", "/api/members/invite", Some(invite)).await.ok(201);
+    people
+        .by(&token, "POST", "/api/members/invite", Some(invite))
+        .await
+        .ok(201);
     let mail = people.mail("ada@example.com", "invites you").await;
     let invitation = mail.link().unwrap().rsplit(['/', '=']).next().unwrap().to_owned();
     let mut body = account("eve");
@@ -180,7 +190,10 @@ async fn who_is_invited_comes_in(pool: PgPool) {
     assert_eq!(me["organizations"].as_array().unwrap().len(), 1);
 
     let link = json!({"roleId": role, "maxUses": 1});
-    let link = people.by(&token, "POST", "/api/invite-links", Some(link)).await.ok(201);
+    let link = people
+        .by(&token, "POST", "/api/invite-links", Some(link))
+        .await
+        .ok(201);
     let mut body = account("bob");
     body["inviteCode"] = json!("wrong");
     people
@@ -221,7 +234,10 @@ async fn what_is_wrong_is_told(pool: PgPool) {
         .await
         .problem(502, "mail.failed");
     people
-        .post("/api/auth/forgot-password", json!({"email": "somebody@example.com"}))
+        .post(
+            "/api/auth/forgot-password",
+            json!({"email": "somebody@example.com"}),
+        )
         .await
         .problem(502, "mail.failed");
 }

@@ -28,7 +28,12 @@ impl World {
             ..OidcClient::default()
         };
         let provider = OidcProvider::start(&client).unwrap();
-        let github = FakeGitHub::start("ocore", "secret", &format!("{APP}/api/auth/oauth/github/callback")).unwrap();
+        let github = FakeGitHub::start(
+            "ocore",
+            "secret",
+            &format!("{APP}/api/auth/oauth/github/callback"),
+        )
+        .unwrap();
         let logins = vec![
             Provider::Oidc {
                 id: "oidc".parse().unwrap(),
@@ -45,7 +50,9 @@ impl World {
             },
         ];
         let logins = logins.into_iter().map(|login| login.login().unwrap()).collect();
-        let installation = Installation::new(Settings { signup, ..settings() }).unwrap().with_logins(logins);
+        let installation = Installation::new(Settings { signup, ..settings() })
+            .unwrap()
+            .with_logins(logins);
         let people = People::of(pool, installation, None).await;
         people.person("somebody").await;
         Self {
@@ -64,8 +71,14 @@ impl World {
         let reply = self.people.ask("GET", path, ask).await;
         assert_eq!(reply.status, 303, "{}", reply.text);
         let cookie = reply.headers["set-cookie"].to_str().unwrap();
-        assert!(cookie.contains("SameSite=Lax") && cookie.contains("HttpOnly"), "{cookie}");
-        (reply.headers["location"].to_str().unwrap().to_owned(), cookies(&reply))
+        assert!(
+            cookie.contains("SameSite=Lax") && cookie.contains("HttpOnly"),
+            "{cookie}"
+        );
+        (
+            reply.headers["location"].to_str().unwrap().to_owned(),
+            cookies(&reply),
+        )
     }
 
     /// Comes back, as a script.
@@ -88,7 +101,10 @@ impl World {
 async fn somebody_new_gets_an_account_where_anybody_may(pool: PgPool) {
     let world = World::new(pool, Signup::Open).await;
     let providers = world.people.client.get("/api/auth/providers").await.ok(200);
-    assert_eq!(providers, json!([{"id": "oidc", "name": "Company"}, {"id": "github", "name": "GitHub"}]));
+    assert_eq!(
+        providers,
+        json!([{"id": "oidc", "name": "Company"}, {"id": "github", "name": "GitHub"}])
+    );
     let answer = world.log_in("anna").await.ok(200);
     assert_eq!(answer["user"]["email"], "anna@example.com");
     assert_eq!(answer["user"]["hasPassword"], false);
@@ -124,7 +140,10 @@ async fn nobody_new_comes_in_where_that_takes_an_invitation(pool: PgPool) {
     let (url, jar) = world.begin("/api/auth/oauth/oidc", None).await;
     let back = world.provider.log_in(&url, "anna").unwrap();
     let reply = world.back(&back, &jar, "text/html").await;
-    assert_eq!(reply.headers["location"], "http://localhost:3000/login?error=auth.signup_closed");
+    assert_eq!(
+        reply.headers["location"],
+        "http://localhost:3000/login?error=auth.signup_closed"
+    );
     let people: i64 = sqlx::query_scalar("select count(*) from users")
         .fetch_one(&world.people.pool)
         .await
@@ -139,10 +158,16 @@ async fn an_account_there_is_is_not_taken_over(pool: PgPool) {
         world.people.person(name).await;
     }
     // Somebody signed up with an address that may not be theirs.
-    world.people.sql("update users set email_verified_at = null where name = 'bert'").await;
+    world
+        .people
+        .sql("update users set email_verified_at = null where name = 'bert'")
+        .await;
     world.log_in("bert").await.problem(403, "sso.refused");
     // The second factor is not left out.
-    world.people.sql("update users set totp_enabled_at = now() where name = 'carl'").await;
+    world
+        .people
+        .sql("update users set totp_enabled_at = now() where name = 'carl'")
+        .await;
     world.log_in("carl").await.problem(403, "sso.refused");
     // The provider has not seen that the address is theirs.
     world.log_in("unverified").await.problem(403, "sso.refused");
@@ -150,7 +175,10 @@ async fn an_account_there_is_is_not_taken_over(pool: PgPool) {
     let answer = world.log_in("anna").await.ok(200);
     assert_eq!(answer["user"]["hasPassword"], true);
     assert_eq!(world.people.recorded("auth.account_connected").await, 1);
-    world.people.sql("update users set deactivated_at = now() where name = 'anna'").await;
+    world
+        .people
+        .sql("update users set deactivated_at = now() where name = 'anna'")
+        .await;
     world.log_in("anna").await.problem(403, "sso.refused");
 }
 

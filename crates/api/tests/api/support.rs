@@ -111,13 +111,7 @@ impl Client {
         .await
         .unwrap();
         let closing = CancellationToken::new();
-        let api = Api::new(
-            store.clone(),
-            notifications,
-            hands,
-            closing.clone(),
-            installation,
-        );
+        let api = Api::new(store.clone(), notifications, hands, closing.clone(), installation);
         Self {
             router: ocore_api::router(api),
             store,

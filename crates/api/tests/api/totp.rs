@@ -15,7 +15,10 @@ fn code(secret: &str, seconds: i32) -> String {
         .args(["--totp", "--base32", "--now", &at, secret])
         .output()
         .unwrap();
-    assert!(output.status.success(), "this test needs: apt-get install oathtool");
+    assert!(
+        output.status.success(),
+        "this test needs: apt-get install oathtool"
+    );
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
@@ -39,15 +42,26 @@ impl WithCodes {
         by("/api/user/totp/enable", json!({"code": "000000"}))
             .await
             .problem(409, "state.conflict");
-        let set_up = by("/api/user/totp/setup", json!({"password": PASSWORD})).await.ok(200);
+        let set_up = by("/api/user/totp/setup", json!({"password": PASSWORD}))
+            .await
+            .ok(200);
         let secret = set_up["secret"].as_str().unwrap().to_owned();
-        assert!(set_up["uri"].as_str().unwrap().starts_with("otpauth://totp/oCore:ada%40example.com?secret="));
+        assert!(
+            set_up["uri"]
+                .as_str()
+                .unwrap()
+                .starts_with("otpauth://totp/oCore:ada%40example.com?secret=")
+        );
         // It is not asked for before it was seen to work.
-        people.log_in(&email, PASSWORD).await.ok(200)["accessToken"].as_str().unwrap();
+        people.log_in(&email, PASSWORD).await.ok(200)["accessToken"]
+            .as_str()
+            .unwrap();
         by("/api/user/totp/enable", json!({"code": "000000"}))
             .await
             .problem(401, "auth.invalid_credentials");
-        let enabled = by("/api/user/totp/enable", json!({"code": code(&secret, 0)})).await.ok(200);
+        let enabled = by("/api/user/totp/enable", json!({"code": code(&secret, 0)}))
+            .await
+            .ok(200);
         let recovery: Vec<String> = serde_json::from_value(enabled["recoveryCodes"].clone()).unwrap();
         assert_eq!(recovery.len(), 8);
         Self {
@@ -61,7 +75,10 @@ impl WithCodes {
 
     async fn partial(&self) -> String {
         let answer = self.people.log_in(&self.email, PASSWORD).await.ok(200);
-        assert_eq!((&answer["requiresTotp"], &answer["requiresTOTP"]), (&json!(true), &json!(true)));
+        assert_eq!(
+            (&answer["requiresTotp"], &answer["requiresTOTP"]),
+            (&json!(true), &json!(true))
+        );
         assert!(answer["accessToken"].is_null());
         answer["partialToken"].as_str().unwrap().to_owned()
     }
@@ -103,7 +120,11 @@ async fn a_code_is_asked_for_and_good_once(pool: PgPool) {
     let good: Vec<_> = replies.iter().filter(|reply| reply.status == 200).collect();
     assert_eq!(good.len(), 1);
     let (token, _) = tokens(&good[0].json());
-    let sessions = ada.people.by(&token, "GET", "/api/user/sessions", None).await.ok(200);
+    let sessions = ada
+        .people
+        .by(&token, "GET", "/api/user/sessions", None)
+        .await
+        .ok(200);
     assert_eq!(sessions["data"][0]["method"], "totp");
     // The half of a login that was ended is over.
     let winner = replies.iter().position(|reply| reply.status == 200).unwrap();
