@@ -9,11 +9,13 @@ use serde_json::Value;
 use crate::process::cargo;
 
 /// Each crate, and the crates of ours it may depend on, be it for its tests or its build only.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 15] = [
     ("ocore-domain", &[]),
     ("ocore-fleet", &["ocore-domain"]),
     ("ocore-identity", &["ocore-domain"]),
+    ("ocore-mail", &["ocore-domain"]),
     ("ocore-odoo", &["ocore-domain"]),
+    ("ocore-sso", &["ocore-domain"]),
     ("ocore-store", &["ocore-domain"]),
     (
         "ocore-operations",
@@ -24,7 +26,9 @@ const ALLOWED: [(&str, &[&str]); 13] = [
         &[
             "ocore-domain",
             "ocore-identity",
+            "ocore-mail",
             "ocore-operations",
+            "ocore-sso",
             "ocore-store",
             "ocore-telemetry",
         ],
@@ -38,8 +42,10 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "ocore-fleet",
             "ocore-gateway",
             "ocore-identity",
+            "ocore-mail",
             "ocore-odoo",
             "ocore-operations",
+            "ocore-sso",
             "ocore-store",
         ],
     ),
@@ -51,8 +57,20 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("xtask", &["ocore-testbed"]),
 ];
 
-/// A crate and the crates of ours it depends on.
-type Graph = BTreeMap<String, Vec<String>>;
+/// The crates whose tests, and nothing else of them, may use the processes that the testbed starts.
+const TESTED_WITH_THE_TESTBED: [&str; 5] =
+    ["ocore", "ocore-api", "ocore-identity", "ocore-mail", "ocore-sso"];
+
+/// A dependency on a crate of ours.
+#[derive(Debug)]
+struct Arrow {
+    to: String,
+    /// Whether only tests need it.
+    dev: bool,
+}
+
+/// A crate and its dependencies on crates of ours.
+type Graph = BTreeMap<String, Vec<Arrow>>;
 
 /// Fails, naming each one, if an arrow points up or sideways.
 pub(crate) fn command() -> Result<()> {
@@ -79,7 +97,11 @@ fn graph(metadata: &Value) -> Graph {
             .filter(|dependency| dependency["path"].is_string());
         (
             text(&package["name"]),
-            ours.map(|dependency| text(&dependency["name"])).collect(),
+            ours.map(|dependency| Arrow {
+                to: text(&dependency["name"]),
+                dev: dependency["kind"] == "dev",
+            })
+            .collect(),
         )
     };
     list(&metadata["packages"]).iter().map(of).collect()
@@ -98,11 +120,14 @@ fn wrong(graph: &Graph) -> Vec<String> {
         };
         let up = dependencies
             .iter()
-            // A crate whose tests need it with a feature names itself.
-            .filter(|dependency| *dependency != package && !below.contains(&dependency.as_str()));
-        lines.extend(up.map(|dependency| format!("  {package} → {dependency}")));
+            .filter(|arrow| !below.contains(&arrow.to.as_str()) && !is_of_a_test(package, arrow));
+        lines.extend(up.map(|arrow| format!("  {package} → {}", arrow.to)));
     }
     lines
+}
+
+fn is_of_a_test(package: &str, arrow: &Arrow) -> bool {
+    arrow.dev && arrow.to == "ocore-testbed" && TESTED_WITH_THE_TESTBED.contains(&package)
 }
 
 #[cfg(test)]
@@ -112,9 +137,14 @@ mod tests {
     use super::*;
 
     fn package(name: &str, ours: &[&str]) -> Value {
+        package_of("dev", name, ours)
+    }
+
+    fn package_of(kind: &str, name: &str, ours: &[&str]) -> Value {
+        let kind = (kind != "normal").then_some(kind);
         let mut dependencies: Vec<Value> = ours
             .iter()
-            .map(|name| json!({"name": name, "path": "/somewhere", "kind": "dev"}))
+            .map(|name| json!({"name": name, "path": "/somewhere", "kind": kind}))
             .collect();
         dependencies.push(json!({"name": "serde", "kind": null}));
         json!({"name": name, "dependencies": dependencies})
@@ -147,6 +177,18 @@ mod tests {
                 "  ocore-testbed → ocore",
             ]
         );
+    }
+
+    #[test]
+    fn only_the_tests_of_some_crates_may_use_the_testbed() {
+        let of = |kind, name| {
+            let metadata = json!({"packages": [package_of(kind, name, &["ocore-testbed"])]});
+            wrong(&graph(&metadata)).len()
+        };
+        assert_eq!(of("dev", "ocore-mail"), 0);
+        assert_eq!(of("normal", "ocore-mail"), 1);
+        assert_eq!(of("build", "ocore-mail"), 1);
+        assert_eq!(of("dev", "ocore-store"), 1);
     }
 
     /// What is allowed must itself have an order, or it would allow a circle.

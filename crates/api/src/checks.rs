@@ -1,5 +1,8 @@
 //! Checks of single fields. All faults of a request are told at once.
 
+use ocore_identity::password;
+use secrecy::SecretString;
+
 use crate::problem::{Answer, Failure, Field};
 
 /// What is wrong so far.
@@ -28,6 +31,22 @@ impl Checks {
             Ok(())
         } else {
             Err(Failure::fields(self.0))
+        }
+    }
+
+    /// An e-mail address. Whether it is somebody's shows when a mail arrives.
+    pub(crate) fn email(&mut self, field: &str, email: &str) {
+        self.that(
+            email.len() <= 254 && ocore_mail::is_address(email),
+            field,
+            "must be an e-mail address such as `name@example.com`",
+        );
+    }
+
+    /// A password that somebody chooses.
+    pub(crate) fn password(&mut self, field: &str, password: &SecretString) {
+        if let Err(problem) = password::check(password) {
+            self.that(false, field, problem.detail.trim_start_matches("The password "));
         }
     }
 

@@ -1,13 +1,15 @@
 //! What this installation is: its address, and what it signs with.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use chrono::TimeDelta;
 use ocore_domain::Problem;
 use ocore_identity::{access_token::Signer, passkey::RelyingParty};
+use ocore_mail::Mailer;
+use ocore_sso::Login;
 use secrecy::SecretString;
 
-use crate::{access::Proxies, limits::Quotas};
+use crate::{access::Proxies, limits::Quotas, post::Post};
 
 /// Who may make an account without being invited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +49,10 @@ pub struct Installation {
     pub(crate) signer: Signer,
     /// None where the address does not allow passkeys; why was told at the start.
     pub(crate) passkeys: Option<RelyingParty>,
+    /// Takes mails to people.
+    pub(crate) post: Post,
+    /// Other providers by which people sign in.
+    pub(crate) logins: Vec<Arc<dyn Login>>,
 }
 
 impl fmt::Debug for Installation {
@@ -65,7 +71,29 @@ impl Installation {
         Ok(Self {
             signer: Signer::new(&settings.jwt_secret)?,
             passkeys: passkeys.ok(),
+            post: Post::new(None),
+            logins: Vec::new(),
             settings,
         })
+    }
+
+    /// The same with somebody who takes mails to people.
+    #[must_use]
+    pub fn with_mailer(self, mailer: Arc<dyn Mailer>) -> Self {
+        Self {
+            post: Post::new(Some(mailer)),
+            ..self
+        }
+    }
+
+    /// The same with other providers by which people sign in.
+    #[must_use]
+    pub fn with_logins(self, logins: Vec<Arc<dyn Login>>) -> Self {
+        Self { logins, ..self }
+    }
+
+    /// What takes its mails to people.
+    pub fn post(&self) -> Post {
+        self.post.clone()
     }
 }

@@ -9,6 +9,7 @@ mod activity;
 mod admin;
 mod api_keys;
 mod audit_logs;
+mod auth;
 mod body;
 mod checks;
 mod confirm;
@@ -28,6 +29,7 @@ mod openapi;
 mod operations;
 mod organizations;
 mod page;
+mod post;
 mod problem;
 mod problems;
 mod request;
@@ -36,6 +38,7 @@ mod roles;
 mod secrets;
 mod servers;
 mod stream;
+mod user;
 #[cfg(test)]
 mod with_people;
 
@@ -54,6 +57,7 @@ use crate::{
 pub use access::{Proxies, Requirement, Route};
 pub use installation::{Installation, Settings, Signup};
 pub use openapi::openapi;
+pub use post::Post;
 
 /// The longest body of a request, in bytes.
 const BODY_LIMIT: usize = 1 << 20;
@@ -95,7 +99,7 @@ impl Api {
         }
     }
 
-    /// Where people reach oCore: what links begin with, without a slash at the end.
+    /// Where people reach oCore: what links in mails begin with, without a slash at the end.
     pub(crate) fn app_url(&self) -> &str {
         &self.installation.settings.app_url
     }
@@ -148,6 +152,8 @@ fn routes() -> Routes {
         .merge(openapi::routes())
         .merge(docs::routes())
         .merge(problems::routes())
+        .merge(auth::routes())
+        .merge(user::routes())
         .merge(servers::routes())
         .merge(instances::routes())
         .merge(operations::routes())

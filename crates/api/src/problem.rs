@@ -1,5 +1,7 @@
 //! What went wrong, as an answer: RFC 9457 problem details.
 
+use std::time::Duration;
+
 use axum::{
     body::Body,
     http::{HeaderValue, StatusCode, header},
@@ -23,6 +25,7 @@ pub(crate) struct Failure {
     status: StatusCode,
     operation: Option<OperationId>,
     fields: Vec<Field>,
+    retry_after: Option<Duration>,
 }
 
 /// What is wrong with one field of a request.
@@ -83,6 +86,14 @@ impl Failure {
         }
     }
 
+    /// The same problem, which is over after a while.
+    pub(crate) fn with_retry_after(self, after: Duration) -> Self {
+        Self {
+            retry_after: Some(after),
+            ..self
+        }
+    }
+
     /// Its code.
     pub(crate) const fn code(&self) -> Code {
         self.problem.code
@@ -96,6 +107,7 @@ impl From<Problem> for Failure {
             problem,
             operation: None,
             fields: Vec::new(),
+            retry_after: None,
         }
     }
 }
@@ -128,7 +140,8 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::EmailUnverified
         | Code::CrossSite
         | Code::PasskeyRequired
-        | Code::SignupClosed => StatusCode::FORBIDDEN,
+        | Code::SignupClosed
+        | Code::SsoRefused => StatusCode::FORBIDDEN,
         Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::NameTaken
@@ -150,7 +163,9 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::PortTaken
         | Code::PortsExhausted
         | Code::Cancelled => StatusCode::CONFLICT,
-        Code::SshUnreachable
+        Code::MailFailed
+        | Code::SsoFailed
+        | Code::SshUnreachable
         | Code::SshHostUnknown
         | Code::SshProtocol
         | Code::SshAuthFailed
@@ -172,8 +187,10 @@ pub(crate) const fn status(code: Code) -> StatusCode {
 /// The code in words: `ssh.host_key_changed` becomes `SSH host key changed`.
 pub(crate) fn title(code: Code) -> String {
     let words = code.as_str().replace(['.', '_'], " ");
-    if let Some(rest) = words.strip_prefix("ssh ") {
-        return format!("SSH {rest}");
+    for acronym in ["ssh", "sso"] {
+        if let Some(rest) = words.strip_prefix(acronym) {
+            return format!("{}{rest}", acronym.to_ascii_uppercase());
+        }
     }
     let (first, rest) = words.split_at(1);
     format!("{}{rest}", first.to_ascii_uppercase())
@@ -234,6 +251,12 @@ pub(crate) fn render(mut response: Response, request_id: &str) -> Response {
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/problem+json"),
     );
+    if let Some(after) = failure.retry_after {
+        headers.insert(
+            header::RETRY_AFTER,
+            HeaderValue::from(after.as_secs_f64().ceil() as u64),
+        );
+    }
     match failure.status {
         StatusCode::UNAUTHORIZED => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -300,6 +323,7 @@ mod tests {
     #[test]
     fn titles_are_readable() {
         assert_eq!(title(Code::SshHostKeyChanged), "SSH host key changed");
+        assert_eq!(title(Code::SsoFailed), "SSO failed");
         assert_eq!(title(Code::NotFound), "Resource not found");
     }
 }

@@ -24,18 +24,17 @@ use crate::{
     request,
 };
 
-fn installation() -> Installation {
-    Installation::new(Settings {
+fn settings() -> Settings {
+    Settings {
         app_url: "https://ocore.example".to_owned(),
         jwt_secret: "j".repeat(32).into(),
         access_expiry: TimeDelta::hours(1),
         refresh_expiry: TimeDelta::days(30),
         proxies: Proxies::default(),
         quotas: Quotas::default(),
-        signup: Signup::Open,
+        signup: Signup::Invited,
         development: true,
-    })
-    .unwrap()
+    }
 }
 
 struct World {
@@ -85,7 +84,7 @@ impl World {
             notifications,
             hands,
             CancellationToken::new(),
-            installation(),
+            Installation::new(settings()).unwrap(),
         );
         let (router, _) = crate::routes().into_router().split_for_parts();
         let router = router.layer(middleware::from_fn(request::answer)).with_state(api);

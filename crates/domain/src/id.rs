@@ -86,4 +86,7 @@ ids! {
 impl OrganizationId {
     /// The organization that every installation starts with.
     pub const DEFAULT: Self = Self(Uuid::from_u128(1));
+
+    /// Stands where something belongs to none: a person's secrets are sealed for it.
+    pub const NONE: Self = Self(Uuid::nil());
 }

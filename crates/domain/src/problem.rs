@@ -69,6 +69,14 @@ codes! {
     /// The request with this idempotency key is still running.
     IdempotencyInProgress = "request.idempotency_in_progress",
 
+    // Mail and single sign-on
+    /// A mail was not sent.
+    MailFailed = "mail.failed",
+    /// The identity provider does not answer, or answers what cannot be trusted.
+    SsoFailed = "sso.failed",
+    /// The login at the identity provider did not come about.
+    SsoRefused = "sso.refused",
+
     // Reaching a server
     /// Nothing answers at the host and port.
     SshUnreachable = "ssh.unreachable",

@@ -5,10 +5,14 @@
     reason = "a test fails by panicking"
 )]
 
-mod browser;
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+};
 
-use browser::{Authenticator, Browser, origin};
 use ocore_identity::passkey::{Assertion, Begun, Passkey, Person, Refused, RelyingParty};
+use ocore_testbed::chromium::{Authenticator, Browser};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -22,6 +26,27 @@ const PLUGGED_IN: Authenticator = Authenticator {
     verifies: true,
     backed_up: false,
 };
+
+/// A page's origin that a browser takes for safe: `http://localhost` with a port of its own and an empty page.
+fn origin() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            let Ok(mut connection) = connection else { continue };
+            // One thread each: browsers open connections they use later.
+            thread::spawn(move || {
+                let mut request = [0; 4096];
+                if connection.read(&mut request).is_ok_and(|length| length > 0) {
+                    let _ = connection.write_all(
+                        b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+                    );
+                }
+            });
+        }
+    });
+    format!("http://localhost:{port}")
+}
 
 /// A browser at our page, and us. Each half of a ceremony is done by a party of its own, as by two processes.
 struct World {

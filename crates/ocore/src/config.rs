@@ -11,6 +11,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,6 +19,8 @@ use axum::http::Uri;
 use chrono::TimeDelta;
 use hkdf::Hkdf;
 use ocore_api::{Proxies, Settings, Signup, limits::Quotas};
+use ocore_mail::{LogLinks, Mailer, Smtp};
+use ocore_sso::{Login, Provider};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use tracing_subscriber::EnvFilter;
@@ -74,8 +77,21 @@ pub(crate) struct Config {
     signup: Signup,
     /// How many proxies stand in front of the API.
     proxies: usize,
+    /// Takes mails to people; without one, none can be sent.
+    pub(crate) mailer: Mail,
+    /// Other providers by which people sign in.
+    pub(crate) logins: Vec<Arc<dyn Login>>,
     /// What is odd and no fault.
     pub(crate) warnings: Vec<String>,
+}
+
+/// Somebody who takes mails to people, if there is one.
+pub(crate) struct Mail(pub(crate) Option<Arc<dyn Mailer>>);
+
+impl fmt::Debug for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mail({})", self.0.is_some())
+    }
 }
 
 /// How the log is written.
@@ -231,6 +247,9 @@ impl Config {
             log_format,
             health_interval: read.seconds("OCORE_HEALTH_INTERVAL", 1..=3600, 15),
             shutdown_grace: read.seconds("OCORE_SHUTDOWN_GRACE", 0..=3600, 30),
+            app_url: read
+                .origin("APP_URL")
+                .unwrap_or_else(|| "http://localhost:3000".to_owned()),
             jwt_secret,
             access_expiry: read.time("JWT_ACCESS_EXPIRY", TimeDelta::hours(1)),
             refresh_expiry: read.time("JWT_REFRESH_EXPIRY", TimeDelta::days(30)),
@@ -249,9 +268,8 @@ impl Config {
                 }
             },
             proxies: usize::try_from(read.number("OCORE_TRUSTED_PROXIES", 0..=8, 0)).unwrap_or(0),
-            app_url: read
-                .origin("APP_URL")
-                .unwrap_or_else(|| "http://localhost:3000".to_owned()),
+            mailer: Mail(read.mailer(development)),
+            logins: read.logins(),
             warnings: read.unknown(),
         };
         if read.faults.is_empty() {
@@ -259,6 +277,11 @@ impl Config {
         } else {
             Err(Faults(read.faults))
         }
+    }
+
+    /// The address people enter in their browsers, without a slash at the end.
+    pub(crate) fn app_url(&self) -> &str {
+        &self.app_url
     }
 
     /// What the API is told of this installation.
@@ -411,6 +434,104 @@ impl Reader {
                     "Use a time from a minute to a year, such as 15m, 1h or 30d.",
                 );
                 default
+            }
+        }
+    }
+
+    /// By SMTP; in development without a mail server, into the log.
+    fn mailer(&mut self, development: bool) -> Option<Arc<dyn Mailer>> {
+        let values = ocore_mail::Values {
+            host: self.text("SMTP_HOST"),
+            port: self.text("SMTP_PORT"),
+            from: self.text("SMTP_FROM"),
+            user: self.text("SMTP_USER"),
+            password: self.text("SMTP_PASSWORD").map(Into::into),
+            security: self.text("SMTP_SECURITY"),
+            ca_file: self.path("SMTP_CA_FILE"),
+        };
+        if values.host.is_none() {
+            return development.then(|| Arc::new(LogLinks) as Arc<dyn Mailer>);
+        }
+        let made =
+            ocore_mail::Config::new(values).and_then(|config| Smtp::new(config).map_err(|fault| vec![fault]));
+        match made {
+            Ok(smtp) => Some(Arc::new(smtp)),
+            Err(faults) => {
+                for fault in faults {
+                    self.fault(fault.variable, &fault.detail, fault.mend);
+                }
+                None
+            }
+        }
+    }
+
+    /// Those that are configured.
+    fn logins(&mut self) -> Vec<Arc<dyn Login>> {
+        let issuer = self.text("OCORE_OIDC_ISSUER");
+        let client = self.client("OCORE_OIDC_CLIENT_ID", "OCORE_OIDC_CLIENT_SECRET");
+        let name = self.text("OCORE_OIDC_NAME");
+        let mut providers = Vec::new();
+        match (issuer, client) {
+            (Some(issuer), Some((client_id, client_secret))) => {
+                // Not made from the name: it stands in the address that logins come back to.
+                if let Ok(id) = "oidc".parse() {
+                    let name = name.unwrap_or_else(|| "Single sign-on".to_owned());
+                    let provider = Provider::Oidc {
+                        id,
+                        name,
+                        issuer,
+                        client_id,
+                        client_secret,
+                    };
+                    providers.push(("OCORE_OIDC_ISSUER", provider));
+                }
+            }
+            (None, None) => (),
+            (Some(_), None) => self.fault(
+                "OCORE_OIDC_ISSUER",
+                "is set without OCORE_OIDC_CLIENT_ID",
+                "Set both, or neither.",
+            ),
+            (None, Some(_)) => self.fault(
+                "OCORE_OIDC_CLIENT_ID",
+                "is set without OCORE_OIDC_ISSUER",
+                "Set both, or neither.",
+            ),
+        }
+        if let Some((client_id, client_secret)) = self.client("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET") {
+            let provider = Provider::GitHub {
+                client_id,
+                client_secret,
+                base_url: Provider::GITHUB_URL.to_owned(),
+                api_url: Provider::GITHUB_API_URL.to_owned(),
+            };
+            providers.push(("GITHUB_CLIENT_ID", provider));
+        }
+        let mut logins = Vec::new();
+        for (variable, provider) in providers {
+            match provider.login() {
+                Ok(login) => logins.push(login),
+                Err(problem) => {
+                    let what = format!("cannot be used ({})", problem.detail);
+                    self.fault(variable, &what, &problem.mend);
+                }
+            }
+        }
+        logins
+    }
+
+    /// An id and a secret, which go together.
+    fn client(&mut self, id: &'static str, secret: &'static str) -> Option<(String, SecretString)> {
+        match (self.text(id), self.text(secret)) {
+            (Some(id), Some(secret)) => Some((id, secret.into())),
+            (None, None) => None,
+            (Some(_), None) => {
+                self.fault(id, &format!("is set without {secret}"), "Set both, or neither.");
+                None
+            }
+            (None, Some(_)) => {
+                self.fault(secret, &format!("is set without {id}"), "Set both, or neither.");
+                None
             }
         }
     }
@@ -605,33 +726,6 @@ mod tests {
             );
         }
         assert!(!faults.contains("canary"), "{faults}");
-    }
-
-    #[test]
-    fn links_begin_with_the_address_of_a_site() {
-        let with = |url| config(&[("ENVIRONMENT", "development"), ("APP_URL", url)]).map(|c| c.app_url);
-        assert_eq!(with("").unwrap(), "http://localhost:3000");
-        assert_eq!(
-            with("https://ocore.example.com/").unwrap(),
-            "https://ocore.example.com"
-        );
-        assert_eq!(with("http://[::1]:3000").unwrap(), "http://[::1]:3000");
-        for bad in [
-            "ocore.example.com",
-            "ftp://ocore.example.com",
-            "https://",
-            "https://ocore.example.com/app",
-            "https://ocore.example.com?x=1",
-            "https://ocore.example.com//",
-            "https://canary@ocore.example.com",
-            "https://a b",
-        ] {
-            let fault = with(bad).unwrap_err().to_string();
-            assert!(
-                fault.contains("\n  APP_URL ") && !fault.contains("canary"),
-                "{bad}: {fault}"
-            );
-        }
     }
 
     #[test]

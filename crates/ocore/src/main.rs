@@ -46,11 +46,20 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Admin {
-    /// Make an administrator and print the token, once.
+    /// Make an administrator: a key for a program, or, with `--email`, a person's account.
+    ///
+    /// A key is printed once. An account that has no password yet gets a link, good for a day, by which one is chosen; an
+    /// account there is becomes an administrator's.
     Create {
-        /// Whom the token is for.
+        /// What the key is for, or the person's name.
         #[arg(long)]
         name: String,
+        /// The person's e-mail address.
+        #[arg(long)]
+        email: Option<String>,
+        /// Take the account's password from the first line of standard input.
+        #[arg(long, requires = "email")]
+        password_stdin: bool,
     },
 }
 
@@ -94,8 +103,19 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve => runtime()?.block_on(serve::run(Config::from_environment()?))?,
-        Command::Admin(Admin::Create { name }) => {
+        Command::Admin(Admin::Create {
+            name, email: None, ..
+        }) => {
             runtime()?.block_on(admin::create(Config::from_environment()?, &name))?;
+        }
+        Command::Admin(Admin::Create {
+            name,
+            email: Some(email),
+            password_stdin,
+        }) => {
+            let password = password_stdin.then(admin::password_from_stdin).transpose()?;
+            let made = admin::create_account(Config::from_environment()?, &email, &name, password);
+            runtime()?.block_on(made)?;
         }
         Command::Openapi => writeln!(io::stdout(), "{}", openapi::document()?)?,
         Command::Completion { shell } => {

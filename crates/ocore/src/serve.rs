@@ -34,6 +34,8 @@ use crate::{
 
 /// How long streams may take to end when everything else has.
 const STREAMS: Duration = Duration::from_secs(5);
+/// How long mails that are under way may take to arrive at the end.
+const MAILS: Duration = Duration::from_secs(5);
 
 /// Serves until told to stop.
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
@@ -63,12 +65,20 @@ async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow
     let runtime = Runtime::start(hands.clone(), runtime_config(config)).await?;
     let closing = CancellationToken::new();
     let stopping = CancellationToken::new();
+    let mut installation = Installation::new(config.installation()?)?.with_logins(config.logins.clone());
+    match &config.mailer.0 {
+        Some(mailer) => installation = installation.with_mailer(mailer.clone()),
+        None => tracing::warn!(
+            "SMTP_HOST is not set: no mail can be sent, so nobody signs up or gets a new password by mail"
+        ),
+    }
+    let post = installation.post();
     let api = Api::new(
         database.store.clone(),
         notifications,
         hands,
         closing.clone(),
-        Installation::new(config.installation()?)?,
+        installation,
     );
     let address = listener.local_addr()?;
     // An event is sent when it happens, not when a packet is full.
@@ -98,6 +108,9 @@ async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow
     runtime.shutdown(config.shutdown_grace).await;
     closing.cancel();
     let _ = timeout(STREAMS, serving).await;
+    if timeout(MAILS, post.empty()).await.is_err() {
+        tracing::warn!("mails that were under way at the end were not sent");
+    }
     Ok(())
 }
 

@@ -147,6 +147,20 @@ pub async fn revoke(conn: &mut PgConnection, id: InviteLinkId) -> Result<()> {
     Ok(())
 }
 
+/// Whether somebody with this code would be taken in now. Only outside the walls.
+pub async fn is_good(conn: &mut PgConnection, code: &SecretString) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (
+               select from invite_links l join organizations o on o.id = l.organization_id
+               where l.hash = $1 and l.revoked_at is null and (l.expires_at is null or l.expires_at > now())
+                   and (l.max_uses = 0 or l.use_count < l.max_uses)
+                   and o.deleted_at is null and o.deactivated_at is null) as "is!""#,
+        hash(code),
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// Takes in who has this code, if it is good now. Only outside the walls.
 pub async fn join(conn: &mut PgConnection, code: &SecretString, user: UserId) -> Result<Joined> {
     let hash = hash(code);

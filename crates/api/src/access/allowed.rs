@@ -10,7 +10,7 @@ use ocore_domain::{
 use ocore_store::{Tx, tenancy::Tenant};
 
 use super::{
-    Act, Change, Membership, Need, Principal, Requirement, Walled,
+    Change, Membership, Need, Principal, Requirement, Walled,
     identify::Identified,
     need::{InTenancy, OutsideTenancy},
     principal::forbidden,
@@ -151,11 +151,6 @@ impl<N: OutsideTenancy> Allowed<N> {
             origin: self.origin.clone(),
             organization: None,
         })
-    }
-
-    /// Records what changed nothing: a login that failed.
-    pub(crate) async fn record(&self, organizations: &[Option<OrganizationId>], act: Act) -> Answer<()> {
-        self.change_outside().await?.commit_for(organizations, act).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! The browser's credentials: cookies, and what keeps other sites from using them.
 
-use axum::http::{HeaderMap, Method, header, request::Parts};
+use axum::http::{HeaderMap, Method, header};
 use ocore_domain::{Code, Problem};
 
 use crate::{Api, problem::Answer};
@@ -11,6 +11,8 @@ pub(crate) const ACCESS: &str = "ocore_access";
 pub(crate) const REFRESH: &str = "ocore_refresh";
 /// A random text that only scripts of oCore's own pages can read, and have to send back.
 pub(crate) const CSRF: &str = "ocore_csrf";
+/// Which login at another provider this browser has begun.
+pub(crate) const SSO: &str = "ocore_sso";
 /// The header in which they send it.
 const CSRF_HEADER: &str = "x-csrf-token";
 
@@ -27,14 +29,14 @@ pub(crate) fn get(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// Refuses what changes something and may have been sent by another site's page: browsers add cookies to that too.
-pub(crate) fn refuse_cross_site(api: &Api, parts: &Parts) -> Answer<()> {
-    if [Method::GET, Method::HEAD, Method::OPTIONS].contains(&parts.method) {
+pub(crate) fn refuse_cross_site(api: &Api, method: &Method, headers: &HeaderMap) -> Answer<()> {
+    if [Method::GET, Method::HEAD, Method::OPTIONS].contains(method) {
         return Ok(());
     }
-    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let same_origin = text("origin").is_none_or(|origin| origin == api.installation.settings.app_url);
     let sent = text(CSRF_HEADER);
-    let kept = get(&parts.headers, CSRF);
+    let kept = get(headers, CSRF);
     if same_origin && sent.is_some() && sent == kept.as_deref() {
         return Ok(());
     }
@@ -57,7 +59,9 @@ pub(crate) fn set(api: &Api, name: &str, value: &str, path: &str, age: i64) -> S
         ""
     };
     let hidden = if name == CSRF { "" } else { "; HttpOnly" };
-    format!("{name}={value}; Path={path}; Max-Age={age}; SameSite=Strict{secure}{hidden}")
+    // Another provider sends the browser back from its own site, and then this one has to come along.
+    let same_site = if name == SSO { "Lax" } else { "Strict" };
+    format!("{name}={value}; Path={path}; Max-Age={age}; SameSite={same_site}{secure}{hidden}")
 }
 
 #[cfg(test)]

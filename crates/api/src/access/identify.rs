@@ -91,7 +91,7 @@ async fn principal(api: &Api, parts: &Parts) -> Answer<Option<Principal>> {
     let Some(token) = cookies::get(&parts.headers, cookies::ACCESS) else {
         return Ok(None);
     };
-    cookies::refuse_cross_site(api, parts)?;
+    cookies::refuse_cross_site(api, &parts.method, &parts.headers)?;
     by_session(api, &token.into(), slug).await.map(Some)
 }
 

@@ -28,7 +28,7 @@ pub(crate) use identify::{identify, sender};
 pub use need::Requirement;
 pub(crate) use need::{
     Anyone, ApiKeys, AuditLogs, Backups, InTenancy, Instances, Manage, Member, Members, Monitoring, Need,
-    Operations, Organization, Owner, Roles, ServerAdmin, Servers, SignedIn, View,
+    Operations, Organization, OutsideTenancy, Owner, Roles, ServerAdmin, Servers, SignedIn, View,
 };
 pub(crate) use principal::{Actor, Membership, Principal};
 pub use routes::Route;

@@ -3,6 +3,7 @@
 use axum::{extract::State, http::StatusCode};
 use chrono::Utc;
 use ocore_domain::{Code, Problem, RoleId, access::Scope};
+use ocore_mail::Message;
 use ocore_store::{
     invitations::{self as rows, NewInvitation},
     members,
@@ -57,7 +58,7 @@ pub(super) async fn invite(
     checks.done()?;
     let organization = allowed.organization()?;
     let mut change = allowed.change().await?;
-    organizations::lock(&mut change, organization).await?;
+    let place = organizations::lock(&mut change, organization).await?;
     let role = grants::role(&allowed, &mut change, body.role_id, &scope).await?;
     if members::has_email(&mut change, organization, &body.email).await? {
         return Err(Problem::new(
@@ -81,21 +82,38 @@ pub(super) async fn invite(
     let invitation = Invitation::from(find(&mut change, organization, &id.to_string()).await?);
     let act = Act::new("member.invited").on("invitation", id, &invitation.email);
     change.commit(act.after(&invitation)).await?;
-    let link = deliver(&api, &invitation, &token);
+    let link = deliver(&api, &place.name, &invitation, &token);
     Ok((
         StatusCode::CREATED,
         axum::Json(InvitationSent { invitation, link }),
     ))
 }
 
-/// Sends the mail that invites: the only place where that is done. As long as nothing here sends mails, it answers the link,
-/// for who invites to pass on.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "none, once there is something that sends mails"
-)]
-pub(super) fn deliver(api: &Api, _invitation: &Invitation, token: &SecretString) -> Option<String> {
-    Some(format!("{}/invitations/{}", api.app_url(), token.expose_secret()))
+/// Sends the mail that invites: the only place where that is done. Where no mail can be sent, it answers the link, for who
+/// invites to pass on.
+pub(super) fn deliver(
+    api: &Api,
+    organization: &str,
+    invitation: &Invitation,
+    token: &SecretString,
+) -> Option<String> {
+    let link = format!("{}/invitations/{}", api.app_url(), token.expose_secret());
+    if !api.installation.post.is_open() {
+        return Some(link);
+    }
+    let inviter = invitation.invited_by.as_ref().and_then(|by| by.name.clone());
+    let message = Message::Invitation {
+        organization: organization.to_owned(),
+        inviter: inviter.unwrap_or_else(|| organization.to_owned()),
+        role: invitation
+            .role
+            .as_ref()
+            .map(|role| role.name.clone())
+            .unwrap_or_default(),
+        link: link.into(),
+    };
+    api.installation.post.send(&invitation.email, message);
+    None
 }
 
 fn invited_already(error: ocore_store::Error) -> Failure {

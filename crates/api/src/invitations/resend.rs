@@ -12,6 +12,7 @@ use super::{DAYS, Invitation, InvitationSent, cancel::open, find, invite::delive
 use crate::{
     Api,
     access::{Act, Allowed, Manage, Members},
+    organizations,
     problem::Answer,
     secrets,
 };
@@ -30,6 +31,7 @@ pub(super) async fn resend(
     Path(id): Path<String>,
 ) -> Answer<(StatusCode, Json<InvitationSent>)> {
     let mut change = allowed.change().await?;
+    let place = organizations::lock(&mut change, allowed.organization()?).await?;
     let before = open(&allowed, &mut change, &id).await?;
     let token = secrets::key();
     rows::renew(&mut change, before.id, &token, Utc::now() + DAYS).await?;
@@ -38,6 +40,6 @@ pub(super) async fn resend(
     change
         .commit(act.before(&Invitation::from(before)).after(&invitation))
         .await?;
-    let link = deliver(&api, &invitation, &token);
+    let link = deliver(&api, &place.name, &invitation, &token);
     Ok((StatusCode::ACCEPTED, Json(InvitationSent { invitation, link })))
 }

@@ -23,7 +23,7 @@ use ocore_store::{
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::{people, support::Client};
+use crate::{callers, support::Client};
 
 /// Stands in everything that is the other organization's.
 const CANARY: &str = "foreign-canary";
@@ -150,9 +150,9 @@ async fn rows(store: &Store, organization_id: OrganizationId, name: &str) -> (Se
 /// A member, a role, an invitation, a link and a key, by the paths that name them.
 async fn others(pool: &PgPool, organization: OrganizationId, name: &str) -> BTreeMap<&'static str, String> {
     let permissions = [Permission::view(Resource::Servers)].into_iter().collect();
-    people::role(pool, organization, &format!("{name} role"), &permissions).await;
-    let (user, _) = people::person(pool, name).await;
-    people::join(
+    callers::role(pool, organization, &format!("{name} role"), &permissions).await;
+    let (user, _) = callers::person(pool, name).await;
+    callers::join(
         pool,
         user,
         organization,
@@ -160,7 +160,7 @@ async fn others(pool: &PgPool, organization: OrganizationId, name: &str) -> BTre
         &Scope::default(),
     )
     .await;
-    let key = people::key(
+    let key = callers::key(
         pool,
         organization,
         permissions,
@@ -301,15 +301,15 @@ async fn callers(pool: &PgPool, mine: OrganizationId, own: &Belongings) -> Vec<C
     add("a forged token", Some("x.y.z".to_owned()), None);
     add("an unknown key", Some(format!("ocore_{}", "0".repeat(64))), None);
     for &role in SystemRole::ALL {
-        let (_, token) = people::member(pool, mine, role.as_str(), &Scope::default()).await;
+        let (_, token) = callers::member(pool, mine, role.as_str(), &Scope::default()).await;
         let has = Has {
             is_owner: role == SystemRole::Owner,
             ..Has::role(role.permissions())
         };
         add(role.as_str(), Some(token), Some(has));
     }
-    people::role(pool, mine, "Nothing", &Permissions::default()).await;
-    let (_, token) = people::member(pool, mine, "Nothing", &Scope::default()).await;
+    callers::role(pool, mine, "Nothing", &Permissions::default()).await;
+    let (_, token) = callers::member(pool, mine, "Nothing", &Scope::default()).await;
     add(
         "a role without permissions",
         Some(token),
@@ -317,14 +317,14 @@ async fn callers(pool: &PgPool, mine: OrganizationId, own: &Belongings) -> Vec<C
     );
     for resource in Resource::ALL {
         let only: Permissions = [Permission::manage(*resource)].into_iter().collect();
-        let token = people::key(pool, mine, only.clone(), Scope::default(), TimeDelta::hours(1)).await;
+        let token = callers::key(pool, mine, only.clone(), Scope::default(), TimeDelta::hours(1)).await;
         add(&format!("a key to {resource}"), Some(token), Some(Has::key(only)));
     }
     let limited = Scope {
         instances: Some([own.instance].into()),
         ..Scope::default()
     };
-    let token = people::key(
+    let token = callers::key(
         pool,
         mine,
         Permissions::all(),
@@ -337,13 +337,13 @@ async fn callers(pool: &PgPool, mine: OrganizationId, own: &Belongings) -> Vec<C
         ..Has::key(Permissions::all())
     };
     add("a limited key", Some(token), Some(has));
-    let (_, token) = people::member(pool, mine, "Admin", &limited).await;
+    let (_, token) = callers::member(pool, mine, "Admin", &limited).await;
     let has = Has {
         is_limited: true,
         ..Has::role(Permissions::all())
     };
     add("a limited administrator", Some(token), Some(has));
-    let token = people::key(
+    let token = callers::key(
         pool,
         mine,
         Permissions::all(),
@@ -352,20 +352,20 @@ async fn callers(pool: &PgPool, mine: OrganizationId, own: &Belongings) -> Vec<C
     )
     .await;
     add("an expired key", Some(token), None);
-    let (user, _) = people::person(pool, "late").await;
-    people::join(pool, user, mine, "Admin", &Scope::default()).await;
-    let session = people::session(pool, user).await;
-    let token = people::access_token(user, session, TimeDelta::seconds(-5));
+    let (user, _) = callers::person(pool, "late").await;
+    callers::join(pool, user, mine, "Admin", &Scope::default()).await;
+    let session = callers::session(pool, user).await;
+    let token = callers::access_token(user, session, TimeDelta::seconds(-5));
     add("an expired access token", Some(token), None);
-    let session = people::session(pool, user).await;
+    let session = callers::session(pool, user).await;
     sqlx::query("update sessions set revoked_at = now() where id = $1")
         .bind(session.uuid())
         .execute(pool)
         .await
         .unwrap();
-    let token = people::access_token(user, session, TimeDelta::hours(1));
+    let token = callers::access_token(user, session, TimeDelta::hours(1));
     add("a revoked session", Some(token), None);
-    let (_, token) = people::person(pool, "stranger").await;
+    let (_, token) = callers::person(pool, "stranger").await;
     let has = Has {
         is_member: false,
         ..Has::role(Permissions::default())
@@ -406,11 +406,11 @@ struct World {
 }
 
 async fn world(pool: &PgPool) -> World {
-    let mine = people::organization(pool, "Mine", "mine").await;
-    let theirs = people::organization(pool, CANARY, CANARY).await;
+    let mine = callers::organization(pool, "Mine", "mine").await;
+    let theirs = callers::organization(pool, CANARY, CANARY).await;
     let own = Belongings::make(pool, mine, "own").await;
     let foreign = Belongings::make(pool, theirs, CANARY).await;
-    people::member(pool, theirs, "Owner", &Scope::default()).await;
+    callers::member(pool, theirs, "Owner", &Scope::default()).await;
     let callers = callers(pool, mine, &own).await;
     World {
         own,
@@ -554,7 +554,7 @@ async fn without_the_permission_check_nobody_sees_foreign_rows(pool: PgPool) {
 #[sqlx::test(migrations = "../store/migrations")]
 async fn a_limited_grant_sees_its_part(pool: PgPool) {
     let client = Client::new(pool.clone()).await;
-    let mine = people::organization(&pool, "Mine", "mine").await;
+    let mine = callers::organization(&pool, "Mine", "mine").await;
     let part = Belongings::make(&pool, mine, "part").await;
     let rest = Belongings::make(&pool, mine, "beside").await;
     let scopes = [
@@ -564,7 +564,7 @@ async fn a_limited_grant_sees_its_part(pool: PgPool) {
     ];
     for scope in scopes {
         let scope: Scope = serde_json::from_value(scope).unwrap();
-        let token = people::key(
+        let token = callers::key(
             &pool,
             mine,
             Permissions::all(),
@@ -607,7 +607,7 @@ async fn a_limited_grant_sees_its_part(pool: PgPool) {
     }
     // An environment that nothing here is for.
     let scope = serde_json::from_value(json!({"environments": ["staging"]})).unwrap();
-    let token = people::key(&pool, mine, Permissions::all(), scope, TimeDelta::hours(1)).await;
+    let token = callers::key(&pool, mine, Permissions::all(), scope, TimeDelta::hours(1)).await;
     let reply = client
         .raw(
             Request::get("/api/instances")

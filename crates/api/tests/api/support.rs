@@ -102,15 +102,20 @@ impl Reply {
 
 impl Client {
     pub(crate) async fn new(pool: PgPool) -> Self {
-        Self::with(pool, |api| api).await
+        Self::with(pool, installation()).await
     }
 
     /// One of a router that checks no permission.
     pub(crate) async fn unguarded(pool: PgPool) -> Self {
-        Self::with(pool, Api::unguarded).await
+        Self::of(pool, installation(), Api::unguarded).await
     }
 
-    async fn with(pool: PgPool, change: impl FnOnce(Api) -> Api) -> Self {
+    /// One of an installation of its own kind.
+    pub(crate) async fn with(pool: PgPool, installation: Installation) -> Self {
+        Self::of(pool, installation, |api| api).await
+    }
+
+    async fn of(pool: PgPool, installation: Installation, change: impl FnOnce(Api) -> Api) -> Self {
         let store = Store::new(pool.clone(), Sealer::new(&"k".repeat(32).into(), &[]));
         let notifications = Notifications::listen(pool);
         let hands = Hands::new(store.clone(), notifications.clone());
@@ -121,13 +126,7 @@ impl Client {
         .await
         .unwrap();
         let closing = CancellationToken::new();
-        let api = Api::new(
-            store.clone(),
-            notifications,
-            hands,
-            closing.clone(),
-            installation(),
-        );
+        let api = Api::new(store.clone(), notifications, hands, closing.clone(), installation);
         Self {
             router: ocore_api::router(change(api)),
             store,
@@ -144,6 +143,11 @@ impl Client {
             router: self.router.clone(),
             token: token.to_owned(),
         }
+    }
+
+    /// What serves.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
     }
 
     /// What a request bears to be let in.
@@ -310,7 +314,12 @@ impl Client {
 
 /// An installation for tests.
 pub(crate) fn installation() -> Installation {
-    Installation::new(Settings {
+    Installation::new(settings()).unwrap()
+}
+
+/// What it is told.
+pub(crate) fn settings() -> Settings {
+    Settings {
         app_url: "http://localhost:3000".to_owned(),
         jwt_secret: "j".repeat(32).into(),
         access_expiry: TimeDelta::hours(1),
@@ -326,8 +335,7 @@ pub(crate) fn installation() -> Installation {
         },
         signup: Signup::Open,
         development: true,
-    })
-    .unwrap()
+    }
 }
 
 fn facts() -> ServerFacts {

@@ -1,0 +1,110 @@
+//! Programs that run in Node.js: what they are made of is installed by `npm ci` from the lock files in `tools/`.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    command::{installed, output, read},
+    packages::{Need, install},
+};
+
+/// The tools that have packages of their own.
+const TOOLS: [&str; 2] = ["oidc-provider", "smtp-catcher"];
+
+/// What running and installing them needs.
+const NODE: [Need; 2] = [
+    Need {
+        what: "Node.js",
+        package: "nodejs",
+        present: || installed("node"),
+    },
+    Need {
+        what: "the installer of Node.js's packages",
+        package: "npm",
+        present: || installed("npm"),
+    },
+];
+
+/// The oldest Node.js that runs them: that of Debian 12.
+const OLDEST_NODE: u32 = 18;
+
+/// Written when an installation is whole: the lock file it was made from.
+const WHOLE: &str = "installed-lock.json";
+
+/// Makes sure that the tools are installed, each as its lock file says.
+pub fn tools() -> Result<()> {
+    install(&NODE)?;
+    let version = read(Command::new("node").arg("--version"))?;
+    let major = version.trim_start_matches('v').split('.').next();
+    if major
+        .and_then(|major| major.parse().ok())
+        .is_none_or(|major: u32| major < OLDEST_NODE)
+    {
+        bail!("Node.js is {version}; version {OLDEST_NODE} or newer is needed");
+    }
+    TOOLS.into_iter().try_for_each(install_tool)
+}
+
+fn install_tool(tool: &str) -> Result<()> {
+    let (from, to) = (source(tool), modules(tool));
+    if is_whole(tool)? {
+        return Ok(());
+    }
+    eprintln!("installing {tool} into {}: npm ci", to.display());
+    fs::create_dir_all(&to).with_context(|| format!("could not make {}", to.display()))?;
+    remove(&to.join(WHOLE))?;
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(from.join(file), to.join(file)).with_context(|| format!("could not copy {file}"))?;
+    }
+    let npm = output(
+        Command::new("npm")
+            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
+            .current_dir(&to),
+    )?;
+    if !npm.success() {
+        bail!(
+            "`npm ci` in {} failed: {}{}",
+            to.display(),
+            npm.stdout,
+            npm.stderr
+        );
+    }
+    fs::copy(from.join("package-lock.json"), to.join(WHOLE))?;
+    Ok(())
+}
+
+/// Whether a tool is installed, and not as an older lock file said.
+pub(crate) fn is_whole(tool: &str) -> Result<bool> {
+    let ours = fs::read(source(tool).join("package-lock.json"))?;
+    Ok(fs::read(modules(tool).join(WHOLE)).is_ok_and(|theirs| theirs == ours))
+}
+
+/// The folder of a tool's script and lock file.
+pub(crate) fn source(tool: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tools").join(tool)
+}
+
+/// The folder of a tool's `node_modules`, in `OCORE_TOOLS_CACHE`, else in `~/.cache/ocore-tools`.
+pub(crate) fn modules(tool: &str) -> PathBuf {
+    let cache = std::env::var_os("OCORE_TOOLS_CACHE").map_or_else(
+        || {
+            std::env::home_dir()
+                .unwrap_or_else(std::env::temp_dir)
+                .join(".cache/ocore-tools")
+        },
+        PathBuf::from,
+    );
+    cache.join(tool)
+}
+
+fn remove(file: &Path) -> Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
