@@ -75,7 +75,7 @@ fn back(api: &Api, provider: &str) -> String {
 /// For browsers: the answer leads there. With `flow=link`, by somebody who is signed in, the account there is connected.
 #[utoipa::path(
     get, path = "/api/auth/oauth/{provider}", operation_id = "beginProviderLogin", tag = "auth",
-    params(("provider" = String, Path, description = "Its id"), Wanted), responses((status = 303))
+    params(("provider" = String, Path, description = "Its id"), Wanted), responses((status = 303, description = "To the provider"))
 )]
 pub(super) async fn begin(
     allowed: Allowed<Anyone>,
@@ -123,7 +123,7 @@ pub(super) struct CameBack {
 #[utoipa::path(
     get, path = "/api/auth/oauth/{provider}/callback", operation_id = "finishProviderLogin", tag = "auth",
     params(("provider" = String, Path, description = "Its id"), CameBack),
-    responses((status = 200, body = SignedIn), (status = 303))
+    responses((status = 200, body = SignedIn), (status = 303, description = "To the dashboard"))
 )]
 pub(super) async fn callback(
     allowed: Allowed<Anyone>,

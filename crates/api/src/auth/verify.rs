@@ -121,8 +121,8 @@ pub(super) async fn resend(
 }
 
 async fn again(api: &Api, allowed: &Allowed<Anyone>, email: &str) -> Answer<()> {
-    let mut tx = allowed.read_outside().await?;
-    let user = users::by_email(&mut tx, email).await?;
+    // Nothing is held while attempts are counted, which takes a connection of its own.
+    let user = users::by_email(&mut *allowed.read_outside().await?, email).await?;
     let is_waiting = |user: &users::User| user.email_verified_at.is_none() && user.deactivated_at.is_none();
     let Some(user) = user.filter(is_waiting) else {
         return Ok(());
@@ -130,6 +130,7 @@ async fn again(api: &Api, allowed: &Allowed<Anyone>, email: &str) -> Answer<()> 
     if attempts::count(allowed, Of::Mail(email)).await.is_err() {
         return Ok(());
     }
+    let mut tx = allowed.read_outside().await?;
     let wishes = Wishes {
         is_open: api.installation.settings.signup == Signup::Open,
         ..Wishes::default()
