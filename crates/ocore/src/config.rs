@@ -432,17 +432,15 @@ impl Reader {
             .zip(seconds)
             .map(|(number, unit)| i64::from(number) * unit)
             .filter(|seconds| (60..=366 * 86_400).contains(seconds));
-        match time {
-            Some(seconds) => TimeDelta::seconds(seconds),
-            None => {
-                self.fault(
-                    name,
-                    &format!("is `{text}`"),
-                    "Use a time from a minute to a year, such as 15m, 1h or 30d.",
-                );
-                default
-            }
+        if let Some(seconds) = time {
+            return TimeDelta::seconds(seconds);
         }
+        self.fault(
+            name,
+            &format!("is `{text}`"),
+            "Use a time from a minute to a year, such as 15m, 1h or 30d.",
+        );
+        default
     }
 
     /// By SMTP; in development without a mail server, into the log.
