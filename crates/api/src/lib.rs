@@ -114,6 +114,10 @@ impl Api {
     }
 
     /// Whether permissions are not checked.
+    #[cfg_attr(
+        not(feature = "unguarded"),
+        expect(clippy::unused_self, reason = "only tests can say so")
+    )]
     pub(crate) const fn is_unguarded(&self) -> bool {
         #[cfg(feature = "unguarded")]
         return self.unguarded;

@@ -254,7 +254,7 @@ pub(crate) fn render(mut response: Response, request_id: &str) -> Response {
     if let Some(after) = failure.retry_after {
         headers.insert(
             header::RETRY_AFTER,
-            HeaderValue::from(after.as_secs_f64().ceil() as u64),
+            HeaderValue::from(after.as_secs() + u64::from(after.subsec_nanos() > 0)),
         );
     }
     match failure.status {

@@ -1,9 +1,5 @@
 //! Passkeys with a real browser: what it makes of our options, and what we make of its answers.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     io::{Read, Write},

@@ -83,31 +83,27 @@ async fn make(
     hash: Option<&str>,
 ) -> anyhow::Result<Option<SecretString>> {
     let mut tx = store.begin().await?;
-    let id = match users::by_email(&mut tx, email).await? {
-        Some(user) => user.id,
-        None => {
-            let new = NewUser {
-                email: email.to_owned(),
-                name: name.to_owned(),
-                password_hash: None,
-                is_verified: true,
-                is_server_admin: true,
-            };
-            users::insert(&mut tx, &new).await?
-        }
+    let id = if let Some(user) = users::by_email(&mut tx, email).await? {
+        user.id
+    } else {
+        let new = NewUser {
+            email: email.to_owned(),
+            name: name.to_owned(),
+            password_hash: None,
+            is_verified: true,
+            is_server_admin: true,
+        };
+        users::insert(&mut tx, &new).await?
     };
     users::set_server_admin(&mut tx, id).await?;
     users::join_default(&mut tx, id).await?;
-    let token = match hash {
-        Some(hash) => {
-            users::set_password(&mut tx, id, hash).await?;
-            None
-        }
-        None => {
-            let (token, hash) = opaque::generate("reset_");
-            one_time_tokens::insert(&mut tx, Purpose::ResetPassword, &hash, Some(id), &[], LINK).await?;
-            Some(token)
-        }
+    let token = if let Some(hash) = hash {
+        users::set_password(&mut tx, id, hash).await?;
+        None
+    } else {
+        let (token, hash) = opaque::generate("reset_");
+        one_time_tokens::insert(&mut tx, Purpose::ResetPassword, &hash, Some(id), &[], LINK).await?;
+        Some(token)
     };
     audit::append(&mut tx, None, &entry(id, email)).await?;
     tx.commit().await?;

@@ -425,17 +425,15 @@ impl Reader {
             .zip(seconds)
             .map(|(number, unit)| i64::from(number) * unit)
             .filter(|seconds| (60..=366 * 86_400).contains(seconds));
-        match time {
-            Some(seconds) => TimeDelta::seconds(seconds),
-            None => {
-                self.fault(
-                    name,
-                    &format!("is `{text}`"),
-                    "Use a time from a minute to a year, such as 15m, 1h or 30d.",
-                );
-                default
-            }
+        if let Some(seconds) = time {
+            return TimeDelta::seconds(seconds);
         }
+        self.fault(
+            name,
+            &format!("is `{text}`"),
+            "Use a time from a minute to a year, such as 15m, 1h or 30d.",
+        );
+        default
     }
 
     /// By SMTP; in development without a mail server, into the log.
@@ -454,15 +452,13 @@ impl Reader {
         }
         let made =
             ocore_mail::Config::new(values).and_then(|config| Smtp::new(config).map_err(|fault| vec![fault]));
-        match made {
-            Ok(smtp) => Some(Arc::new(smtp)),
-            Err(faults) => {
-                for fault in faults {
-                    self.fault(fault.variable, &fault.detail, fault.mend);
-                }
-                None
+        made.map_err(|faults| {
+            for fault in faults {
+                self.fault(fault.variable, &fault.detail, fault.mend);
             }
-        }
+        })
+        .ok()
+        .map(|smtp| Arc::new(smtp) as Arc<dyn Mailer>)
     }
 
     /// Those that are configured.
@@ -749,6 +745,49 @@ mod tests {
         ])
         .unwrap();
         assert!(!format!("{config:?}").contains(SECRET));
+    }
+
+    #[test]
+    fn mail_and_other_logins_are_checked_and_their_secrets_not_told() {
+        let good = [
+            ("ENVIRONMENT", "development"),
+            ("SMTP_HOST", "smtp.example.com"),
+            ("SMTP_FROM", "oCore <ocore@example.com>"),
+            ("SMTP_USER", "ocore"),
+            ("SMTP_PASSWORD", "canary"),
+            ("OCORE_OIDC_ISSUER", "https://id.example.com"),
+            ("OCORE_OIDC_CLIENT_ID", "ocore"),
+            ("OCORE_OIDC_CLIENT_SECRET", "canary"),
+            ("GITHUB_CLIENT_ID", "ocore"),
+            ("GITHUB_CLIENT_SECRET", "canary"),
+        ];
+        let made = config(&good).unwrap();
+        assert!(made.mailer.0.is_some() && made.warnings.is_empty());
+        let ids: Vec<&str> = made.logins.iter().map(|login| login.id()).collect();
+        assert_eq!(ids, ["oidc", "github"]);
+        assert!(!format!("{made:?}").contains("canary"));
+
+        for (wrong, name) in [
+            (("SMTP_FROM", "nobody"), "SMTP_FROM"),
+            (("SMTP_PASSWORD", ""), "SMTP_USER"),
+            (("SMTP_SECURITY", "off"), "SMTP_SECURITY"),
+            (
+                ("OCORE_OIDC_ISSUER", "http://id.example.com"),
+                "OCORE_OIDC_ISSUER",
+            ),
+            (("OCORE_OIDC_CLIENT_SECRET", ""), "OCORE_OIDC_CLIENT_ID"),
+            (("GITHUB_CLIENT_ID", ""), "GITHUB_CLIENT_SECRET"),
+        ] {
+            let variables = [good.as_slice(), &[wrong]].concat();
+            let faults = config(&variables).unwrap_err().to_string();
+            assert!(faults.contains(&format!("\n  {name} ")), "{name} in {faults}");
+            assert!(!faults.contains("canary"), "{faults}");
+        }
+        // An installation without a mail server sends nothing; a workbench writes links into its log.
+        let secrets = [("JWT_SECRET", SECRET), ("SSH_ENCRYPTION_KEY", SECRET)];
+        assert!(config(&secrets).unwrap().mailer.0.is_none());
+        let development = [("ENVIRONMENT", "development")];
+        assert!(config(&development).unwrap().mailer.0.is_some());
     }
 
     #[test]

@@ -66,11 +66,12 @@ async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow
     let closing = CancellationToken::new();
     let stopping = CancellationToken::new();
     let mut installation = Installation::new(config.installation()?)?.with_logins(config.logins.clone());
-    match &config.mailer.0 {
-        Some(mailer) => installation = installation.with_mailer(mailer.clone()),
-        None => tracing::warn!(
+    if let Some(mailer) = &config.mailer.0 {
+        installation = installation.with_mailer(mailer.clone());
+    } else {
+        tracing::warn!(
             "SMTP_HOST is not set: no mail can be sent, so nobody signs up or gets a new password by mail"
-        ),
+        );
     }
     let post = installation.post();
     let api = Api::new(

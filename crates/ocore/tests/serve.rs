@@ -75,6 +75,18 @@ impl Server {
         rest_of(stream)
     }
 
+    /// The head and body of an answer to JSON that was sent.
+    fn post(&self, path: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "POST {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+        rest_of(stream)
+    }
+
     fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.process.id()).unwrap()), signal).unwrap();
     }
@@ -94,6 +106,64 @@ fn rest_of(mut stream: impl Read) -> String {
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     text
+}
+
+#[test]
+fn an_administrator_is_made_on_the_machine() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    let create = |more: &[&str]| {
+        let arguments = ["admin", "create", "--name", "Ada", "--email", "ada@example.com"];
+        ocore(data.path(), &[&arguments, more].concat())
+    };
+    let made = create(&[]).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let link = String::from_utf8(made.stdout).unwrap();
+    let (page, token) = link.trim().split_once("?token=").unwrap();
+    assert_eq!(page, "http://localhost:3000/reset-password");
+    let reset = format!(r#"{{"token":"{token}","password":"correct horse 4"}}"#);
+    assert!(
+        server
+            .post("/api/auth/reset-password", &reset)
+            .starts_with("HTTP/1.0 204")
+    );
+    assert!(
+        server
+            .post("/api/auth/reset-password", &reset)
+            .starts_with("HTTP/1.0 400")
+    );
+    let log_in = |password: &str| {
+        let body = format!(r#"{{"email":"ada@example.com","password":"{password}"}}"#);
+        server.post("/api/auth/login", &body)
+    };
+    let answer = log_in("correct horse 4");
+    assert!(answer.contains(r#""isServerAdmin":true"#), "{answer}");
+    let access = answer.split(r#""accessToken":""#).nth(1).unwrap();
+    let access = access.split('"').next().unwrap();
+    let me = server.get("/api/auth/me", access);
+    assert!(
+        me.contains(r#""slug":"default""#) && me.contains(r#""isOwner":true"#),
+        "{me}"
+    );
+
+    // Again, with a password: the same account.
+    let mut child = create(&["--password-stdin"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"another horse 5\n")
+        .unwrap();
+    let made = child.wait_with_output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    assert!(!String::from_utf8_lossy(&made.stdout).contains("token="));
+    assert!(log_in("correct horse 4").starts_with("HTTP/1.0 401"));
+    assert!(log_in("another horse 5").starts_with("HTTP/1.0 200"));
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! What is kept for a time only is deleted when it is over: final dumps, answers to repeated requests, and the record of
-//! who did what.
+//! What is kept for a time only is deleted when it is over: final dumps, answers to repeated requests, what is left of
+//! logins, and the record of who did what.
 
 use chrono::Utc;
 use ocore_domain::Problem;
-use ocore_store::{audit, dumps, idempotency};
+use ocore_store::{audit, dumps, idempotency, login_attempts};
 
 use crate::{Hands, parts::dump};
 
@@ -16,7 +16,9 @@ pub(crate) async fn delete_expired(hands: &Hands) -> Result<(), Problem> {
 }
 
 async fn delete_answers(hands: &Hands) -> Result<(), Problem> {
-    idempotency::prune(&mut *hands.store().connection().await?).await?;
+    let mut conn = hands.store().connection().await?;
+    idempotency::prune(&mut conn).await?;
+    login_attempts::sweep(&mut conn).await?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use crate::{Result, one_time_tokens::interval};
+use crate::Result;
 
 /// How many are free, and how long the next must wait then.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +13,7 @@ pub struct Limit {
     pub free: i32,
     /// The longest it gets.
     pub longest: Duration,
-    /// After how long without any the count begins anew.
+    /// After how long one of them is forgotten.
     pub forgotten: Duration,
 }
 
@@ -23,16 +23,19 @@ pub async fn count(conn: &mut PgConnection, key: &[u8], limit: Limit) -> Result<
     let counted = sqlx::query!(
         r#"insert into login_attempts as a (key, failures, last_at, blocked_until) values ($1, 1, now(), null)
            on conflict (key) do update set
-               failures = case when a.last_at < now() - $4::interval then 1 else least(a.failures, 1000000) + 1 end,
+               failures = greatest(a.failures - floor(extract(epoch from now() - a.last_at) / $4::float8), 0)::int + 1,
                last_at = now(),
-               blocked_until = case when a.last_at >= now() - $4::interval and a.failures + 1 >= $2
-                   then now() + least(power(2, least(a.failures + 1 - $2, 30)), $3) * interval '1 second' end
+               blocked_until = case
+                   when greatest(a.failures - floor(extract(epoch from now() - a.last_at) / $4::float8), 0) + 1 >= $2
+                   then now() + interval '1 second' * least($3, power(2,
+                       least(greatest(a.failures - floor(extract(epoch from now() - a.last_at) / $4::float8), 0) + 1 - $2, 30)
+                           ::float8)) end
            where a.blocked_until is null or a.blocked_until <= now()
            returning failures"#,
         key,
-        limit.free,
+        f64::from(limit.free),
         limit.longest.as_secs_f64(),
-        interval(span(limit.forgotten)),
+        limit.forgotten.as_secs_f64(),
     )
     .fetch_optional(&mut *conn)
     .await?;
@@ -89,8 +92,4 @@ pub async fn sweep(conn: &mut PgConnection) -> Result<()> {
         .execute(conn)
         .await?;
     Ok(())
-}
-
-fn span(of: Duration) -> chrono::TimeDelta {
-    chrono::TimeDelta::from_std(of).unwrap_or(chrono::TimeDelta::MAX)
 }

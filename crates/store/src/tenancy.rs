@@ -1,5 +1,7 @@
 //! Transactions of one organization: row-level security shows and lets change nothing else in them.
 
+use std::fmt::Write;
+
 use ocore_domain::{OrganizationId, access::Scope};
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -41,7 +43,8 @@ impl Tenant {
         } = &self.scope;
         let mut limit = |kind: &str, of: Option<Vec<String>>| {
             if let Some(of) = of {
-                sql += &format!("; set local ocore.{kind} = '{{{}}}'", of.join(","));
+                // Writing to a text cannot fail.
+                let _ = write!(sql, "; set local ocore.{kind} = '{{{}}}'", of.join(","));
             }
         };
         limit("servers", servers.as_ref().map(words));

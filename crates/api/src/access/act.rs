@@ -26,6 +26,10 @@ impl Act {
     }
 
     /// To what it was done: the kind, the id and the name.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "ids are copied, and read better without `&`"
+    )]
     pub(crate) fn on(self, kind: &'static str, id: impl ToString, name: impl Into<String>) -> Self {
         Self {
             resource: Some((kind, id.to_string(), name.into())),

@@ -14,9 +14,9 @@ use crate::{
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
+const THREE: Duration = Duration::from_secs(3 * 60);
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Of what attempts are counted.
 #[derive(Clone, Copy, Debug)]
@@ -38,11 +38,11 @@ pub(crate) enum Of<'a> {
 impl Of<'_> {
     const fn limit(self) -> Limit {
         let (free, longest, forgotten) = match self {
-            Self::Account(_) | Self::Confirmation(_) => (5, MINUTE, DAY),
-            Self::Address(_) => (20, QUARTER, HOUR),
-            Self::SecondFactor(_) => (5, QUARTER, DAY),
-            Self::Mail(_) => (3, QUARTER, HOUR),
-            Self::Begun(_) => (60, QUARTER, HOUR),
+            Self::Account(_) | Self::Confirmation(_) => (5, MINUTE, HOUR),
+            Self::Address(_) => (20, QUARTER, THREE),
+            Self::SecondFactor(_) => (5, QUARTER, HOUR),
+            Self::Mail(_) => (3, QUARTER, QUARTER),
+            Self::Begun(_) => (60, QUARTER, MINUTE),
         };
         Limit {
             free,

@@ -168,6 +168,7 @@ pub(super) async fn token(allowed: Allowed<Anyone>, Json(body): Json<DeviceCode>
         }
     };
     let signed_in = give_key(&allowed, approved).await?;
+    attempts::take_back(&allowed, Of::Begun(allowed.origin.address)).await?;
     Ok((no_store(), Answered(signed_in)).into_response())
 }
 

@@ -84,6 +84,10 @@ pub(super) async fn log_in(
         return Err(wrong());
     };
     attempts::clear(&allowed, Of::Account(&body.email)).await?;
+    if user.email_verified_at.is_none() || user.totp_enabled_at.is_some() {
+        // No session begins, and yet it was no failure.
+        attempts::take_back(&allowed, Of::Address(allowed.origin.address)).await?;
+    }
     if user.email_verified_at.is_none() {
         return Err(Problem::new(
             Code::EmailUnverified,

@@ -60,6 +60,7 @@ pub(crate) fn routes() -> Routes {
 }
 
 /// A person's account.
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the answer")]
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct User {

@@ -212,6 +212,7 @@ async fn finish(
 
 async fn sign_in(allowed: &Allowed<Anyone>, api: &Api, change: Change, user: UserId) -> Answer<Done> {
     let tokens = session::begin(api, allowed, change, user, "sso").await?;
+    attempts::take_back(allowed, Of::Begun(allowed.origin.address)).await?;
     Ok(Done::SignedIn(tokens))
 }
 

@@ -136,6 +136,7 @@ pub(super) async fn finish(
     };
     passkeys::used(&mut change, row.id, &used.to_bytes()?, used.backup_state()).await?;
     let tokens = session::begin(&api, &allowed, change, user.id, "passkey").await?;
+    attempts::take_back(&allowed, Of::Begun(allowed.origin.address)).await?;
     Ok(tokens.answer(&api, delivery.by_cookie_only(&headers)))
 }
 

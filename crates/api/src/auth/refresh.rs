@@ -62,13 +62,12 @@ pub(super) async fn refresh(
             .refresh_token
     };
     let by_cookie = given.is_none();
-    let token = match given {
-        Some(token) => token,
-        None => {
-            let token = cookies::get(&headers, cookies::REFRESH).ok_or_else(ended)?;
-            cookies::refuse_cross_site(&api, &Method::POST, &headers)?;
-            token.into()
-        }
+    let token = if let Some(token) = given {
+        token
+    } else {
+        let token = cookies::get(&headers, cookies::REFRESH).ok_or_else(ended)?;
+        cookies::refuse_cross_site(&api, &Method::POST, &headers)?;
+        token.into()
     };
     let (next, next_hash) = opaque::generate(REFRESH);
     let lifetime = api.installation.settings.refresh_expiry;

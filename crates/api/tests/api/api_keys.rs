@@ -148,6 +148,11 @@ async fn nobody_makes_or_revokes_a_key_to_more_than_they_have(pool: PgPool) {
     };
     let all = client.keyed(all).await;
     all.delete(&administrator).await.problem(403, "auth.forbidden");
+    let listed = limited.get("/api/api-keys").await.ok(200);
+    limited
+        .delete(&id(&listed, "all"))
+        .await
+        .problem(403, "auth.forbidden");
     client.get("/api/org").await.ok(200);
     let mut conn = client.store.connection().await.unwrap();
     let other = NewApiKey::administrator(OrganizationId::DEFAULT, "second");
