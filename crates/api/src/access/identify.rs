@@ -66,17 +66,13 @@ pub(crate) fn sender(request: &Request) -> Option<(Class, String)> {
     }
     let Identified { principal, origin } = request.extensions().get()?;
     let class = Class::of(request.method());
-    match principal {
-        Ok(Some(principal)) => Some((class, principal.key())),
-        _ => {
-            let network = network(origin.address?);
-            let is_login = class == Class::Change && request.uri().path().starts_with("/api/auth/");
-            Some((
-                if is_login { Class::Login } else { class },
-                format!("address {network}"),
-            ))
-        }
+    if let Ok(Some(principal)) = principal {
+        return Some((class, principal.key()));
     }
+    let network = network(origin.address?);
+    let is_login = class == Class::Change && request.uri().path().starts_with("/api/auth/");
+    let class = if is_login { Class::Login } else { class };
+    Some((class, format!("address {network}")))
 }
 
 async fn principal(api: &Api, parts: &Parts) -> Answer<Option<Principal>> {

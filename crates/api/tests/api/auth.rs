@@ -11,7 +11,7 @@ async fn every_route_but_the_public_ones_asks_for_a_token(pool: PgPool) {
     let client = Client::new(pool).await;
     let mut asked = 0;
     for route in ocore_api::table() {
-        let (method, path) = (route.method, route.path.replace('{', "").replace('}', ""));
+        let (method, path) = (route.method, route.path.replace(['{', '}'], ""));
         for token in [
             None,
             Some("Bearer ocore_wrong"),

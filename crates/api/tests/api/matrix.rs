@@ -255,6 +255,7 @@ struct Caller {
 }
 
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent property")]
 struct Has {
     permissions: Permissions,
     is_owner: bool,
