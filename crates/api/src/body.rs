@@ -30,6 +30,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let body = Bytes::from_request(request, state)
             .await
             .map_err(|rejection| unreadable(rejection.status()))?;
+        // serde would take an array for the fields in their order.
+        if body.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Failure::field("body", "must be an object"));
+        }
         let mut json = serde_json::Deserializer::from_slice(&body);
         let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let path = error.path().to_string();

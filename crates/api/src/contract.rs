@@ -68,6 +68,7 @@ struct Kind {
     is_signed: bool,
     signs_in: bool,
     has_body: bool,
+    is_conditional: bool,
     names_a_thing: bool,
     is_asked_something: bool,
     changes: bool,
@@ -84,6 +85,9 @@ impl Kind {
             is_signed,
             signs_in: path.starts_with("/api/auth/"),
             has_body: operation.request_body.is_some(),
+            is_conditional: parameters
+                .iter()
+                .any(|parameter| matches!(parameter, RefOr::T(one) if one.name == "If-Match")),
             names_a_thing: path.contains('{'),
             is_asked_something: !parameters.is_empty(),
             changes: method != "get",
@@ -106,6 +110,7 @@ impl Kind {
         when(self.is_asked_something, &[400]);
         when(self.names_a_thing, &[400, 404]);
         when(self.has_body, &[400, 413, 415]);
+        when(self.is_conditional, &[412]);
         when(self.changes && self.is_signed, &[409]);
         when(self.may_be_repeated, &[400, 413, 422]);
         answers
@@ -180,6 +185,7 @@ fn description(status: &str) -> &'static str {
         "403" => "It is not allowed to who sent it",
         "404" => "There is no such thing, or not for you",
         "409" => "Something stands in the way",
+        "412" => "Somebody else changed it meanwhile",
         "413" => "The body is too long",
         "415" => "The body is not declared as JSON",
         "422" => "The Idempotency-Key was sent with another request",

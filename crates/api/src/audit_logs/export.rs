@@ -58,7 +58,7 @@ struct Exported {
 /// The export is recorded too, and ends with the entry of that.
 #[utoipa::path(
     get, path = "/api/audit-logs/export", operation_id = "exportAuditLogs", tag = "audit", params(Wanted),
-    responses((status = 200, body = String, content_type = "application/x-ndjson"))
+    responses((status = 200, content((String = "application/x-ndjson"), (String = "text/csv"))))
 )]
 pub(super) async fn export(
     allowed: Allowed<View<AuditLogs>>,

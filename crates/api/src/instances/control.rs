@@ -23,6 +23,7 @@ pub(super) struct ControlInstance {
 
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ControlAction)]
 enum Action {
     Start,
     Stop,

@@ -3,23 +3,47 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::{InstanceId, ServerId, instance::EnvironmentType};
 
 /// What a grant is limited to. Each list that is given narrows it further; one that is not given does not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", try_from = "Map<String, Value>")]
 pub struct Scope {
     /// Only these servers, and the instances on them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub servers: Option<BTreeSet<ServerId>>,
     /// Only these instances, and their servers to look at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub instances: Option<BTreeSet<InstanceId>>,
     /// Only instances for these purposes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub environments: Option<Vec<EnvironmentType>>,
+}
+
+/// The same as it is read. serde would take an array for the fields in their order, and so no limit for a limit that was
+/// written wrongly: only an object is one.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Given {
+    servers: Option<BTreeSet<ServerId>>,
+    instances: Option<BTreeSet<InstanceId>>,
+    environments: Option<Vec<EnvironmentType>>,
+}
+
+impl TryFrom<Map<String, Value>> for Scope {
+    type Error = serde_json::Error;
+
+    fn try_from(object: Map<String, Value>) -> Result<Self, Self::Error> {
+        let given: Given = serde_json::from_value(Value::Object(object))?;
+        Ok(Self {
+            servers: given.servers,
+            instances: given.instances,
+            environments: given.environments,
+        })
+    }
 }
 
 impl Scope {
@@ -49,6 +73,16 @@ impl Scope {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_object_is_a_limit() {
+        let read = |text: &str| serde_json::from_str::<Scope>(text);
+        assert!(read("{}").unwrap().is_whole());
+        assert!(!read(r#"{"environments": ["staging"]}"#).unwrap().is_whole());
+        for wrong in ["[null, null, null]", "[]", r#"{"server": []}"#, "null", "\"\""] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn nobody_grants_more_than_they_have() {
