@@ -104,6 +104,17 @@ pub async fn try_code(conn: &mut PgConnection, hash: &[u8]) -> Result<Option<Use
     Ok(user.flatten())
 }
 
+/// What was kept with the newest that somebody has for a purpose.
+pub async fn newest(conn: &mut PgConnection, user: UserId, purpose: Purpose) -> Result<Option<Vec<u8>>> {
+    Ok(sqlx::query_scalar!(
+        "select data from one_time_tokens where user_id = $1 and purpose = $2 order by created_at desc limit 1",
+        user as UserId,
+        purpose.as_str(),
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
 /// Takes away what somebody has for a purpose.
 pub async fn forget(conn: &mut PgConnection, user: UserId, purpose: Purpose) -> Result<()> {
     sqlx::query!(

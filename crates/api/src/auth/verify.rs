@@ -131,9 +131,17 @@ async fn again(api: &Api, allowed: &Allowed<Anyone>, email: &str) -> Answer<()> 
         return Ok(());
     }
     let mut tx = allowed.read_outside().await?;
-    let wishes = Wishes {
-        is_open: api.installation.settings.signup == Signup::Open,
-        ..Wishes::default()
+    let before = one_time_tokens::newest(&mut tx, user.id, Purpose::VerifyEmail).await?;
+    let wishes = match before {
+        // But for the password: it stays the first one, whoever has signed up since.
+        Some(sealed) => Wishes {
+            password_hash: None,
+            ..signup::wishes(api, user.id, &sealed)?
+        },
+        None => Wishes {
+            is_open: api.installation.settings.signup == Signup::Open,
+            ..Wishes::default()
+        },
     };
     let token = signup::ask(api, &mut tx, user.id, &wishes).await?;
     commit(tx).await?;
