@@ -13,7 +13,8 @@ end $$;
 
 do $$
 begin
-    if not (select rolsuper from pg_roles where rolname = current_user) then
+    -- A superuser is a member of every role.
+    if not pg_has_role(current_user, 'ocore_tenant', 'member') then
         execute format('grant ocore_tenant to %I', current_user);
     end if;
 end $$;

@@ -8,6 +8,7 @@ use crate::Result;
 /// Checks the extension oCore requires and runs the migrations that have not run, one process at a time.
 pub async fn migrate(pool: &PgPool) -> Result<()> {
     require_uuid_ossp(pool).await?;
+    require_tenant_role(pool).await?;
     // The migrator holds an advisory lock while it works: processes that start together wait for one another.
     sqlx::migrate!().run(pool).await?;
     Ok(())
@@ -37,6 +38,50 @@ async fn require_uuid_ossp(pool: &PgPool) -> Result<()> {
         .into());
     }
     Ok(())
+}
+
+/// The role that requests run as; see `20261125100002_row_level_security.sql`.
+async fn require_tenant_role(pool: &PgPool) -> Result<()> {
+    if may_be_tenant(pool).await? {
+        return Ok(());
+    }
+    // Of two processes that start together one may be refused because the other was quicker: so it is asked again.
+    let made = sqlx::raw_sql(
+        "do $$ begin
+             if not exists (select from pg_roles where rolname = 'ocore_tenant') then
+                 create role ocore_tenant nologin nosuperuser nobypassrls;
+             end if;
+             if not pg_has_role(current_user, 'ocore_tenant', 'member') then
+                 execute format('grant ocore_tenant to %I', current_user);
+             end if;
+         end $$",
+    )
+    .execute(pool)
+    .await;
+    let Err(error) = made else { return Ok(()) };
+    if may_be_tenant(pool).await? {
+        return Ok(());
+    }
+    let user: String = sqlx::query_scalar("select current_user::text")
+        .fetch_one(pool)
+        .await?;
+    Err(Problem::new(
+        Code::Internal,
+        format!(
+            "oCore's requests run as the role `ocore_tenant`, and `{user}` may neither create nor take it: {error}"
+        ),
+        format!(
+            "As a superuser run: psql -c 'CREATE ROLE ocore_tenant NOLOGIN' (unless it is there) and \
+             psql -c 'GRANT ocore_tenant TO \"{user}\"'."
+        ),
+    )
+    .into())
+}
+
+async fn may_be_tenant(pool: &PgPool) -> Result<bool> {
+    let may = "select coalesce((select pg_has_role(current_user, oid, 'member') from pg_roles
+                                where rolname = 'ocore_tenant'), false)";
+    Ok(sqlx::query_scalar(may).fetch_one(pool).await?)
 }
 
 async fn is_installed(pool: &PgPool) -> Result<bool> {
