@@ -85,8 +85,14 @@ async fn measure(postgres: &Embedded) -> Result<Figures> {
         .route("/api/instances", get(list))
         .with_state(pool.pool().clone());
     let bare = serve(bare).await?;
-    let same = (rows(ours, &authorization).await?, rows(bare, &authorization).await?);
-    ensure!(same.0 == same.1 && same.0.len() == 50, "they answer different rows");
+    let same = (
+        rows(ours, &authorization).await?,
+        rows(bare, &authorization).await?,
+    );
+    ensure!(
+        same.0 == same.1 && same.0.len() == 50,
+        "they answer different rows"
+    );
 
     let (mut rates, mut bare_rates) = (vec![], vec![]);
     let (mut latencies, mut bare_latencies) = (vec![], vec![]);
@@ -107,14 +113,19 @@ async fn measure(postgres: &Embedded) -> Result<Figures> {
     let (rate, bare_rate) = (median(&rates), median(&bare_rates));
     figures.add("50 of 10,000 instances by the API", rate, "/s", None);
     figures.add("the same by one bare query", bare_rate, "/s", None);
+    figures.add("API / bare", rate / bare_rate, "×", Some(Target::AtLeast(0.6)));
     figures.add(
-        "API / bare",
-        rate / bare_rate,
-        "×",
-        Some(Target::AtLeast(0.6)),
+        "a page by the API, p99",
+        quantile(&mut latencies, 0.99),
+        "ms",
+        None,
     );
-    figures.add("a page by the API, p99", quantile(&mut latencies, 0.99), "ms", None);
-    figures.add("the same bare, p99", quantile(&mut bare_latencies, 0.99), "ms", None);
+    figures.add(
+        "the same bare, p99",
+        quantile(&mut bare_latencies, 0.99),
+        "ms",
+        None,
+    );
     Ok(figures)
 }
 
@@ -126,8 +137,12 @@ fn installation() -> Result<Installation> {
         refresh_expiry: TimeDelta::days(30),
         proxies: Proxies::default(),
         quotas: {
-            let plenty: Quota = "10000000/1".parse().map_err(|fault| anyhow::anyhow!("{fault}"))?;
-            Quotas { read: plenty, change: plenty, login: plenty }
+            let plenty: Quota = "1000000/1".parse().map_err(|()| anyhow::anyhow!("no quota"))?;
+            Quotas {
+                read: plenty,
+                change: plenty,
+                login: plenty,
+            }
         },
         signup: Signup::Invited,
         development: true,
