@@ -57,14 +57,14 @@ pub(super) async fn forgot(
 }
 
 async fn send(api: &Api, allowed: &Allowed<Anyone>, email: &str) -> Answer<()> {
-    let mut tx = allowed.read_outside().await?;
-    let user = users::by_email(&mut tx, email).await?;
+    let user = users::by_email(&mut *allowed.read_outside().await?, email).await?;
     let Some(user) = user.filter(|user| user.deactivated_at.is_none()) else {
         return Ok(());
     };
     if attempts::count(allowed, Of::Mail(email)).await.is_err() {
         return Ok(());
     }
+    let mut tx = allowed.read_outside().await?;
     let (person, lifetime) = (Some(user.id), once::RESET);
     let token = once::give(&mut tx, Purpose::ResetPassword, person, &[], lifetime).await?;
     commit(tx).await?;

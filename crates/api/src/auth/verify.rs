@@ -121,8 +121,7 @@ pub(super) async fn resend(
 }
 
 async fn again(api: &Api, allowed: &Allowed<Anyone>, email: &str) -> Answer<()> {
-    let mut tx = allowed.read_outside().await?;
-    let user = users::by_email(&mut tx, email).await?;
+    let user = users::by_email(&mut *allowed.read_outside().await?, email).await?;
     let is_waiting = |user: &users::User| user.email_verified_at.is_none() && user.deactivated_at.is_none();
     let Some(user) = user.filter(is_waiting) else {
         return Ok(());
@@ -130,6 +129,7 @@ async fn again(api: &Api, allowed: &Allowed<Anyone>, email: &str) -> Answer<()> 
     if attempts::count(allowed, Of::Mail(email)).await.is_err() {
         return Ok(());
     }
+    let mut tx = allowed.read_outside().await?;
     let before = one_time_tokens::newest(&mut tx, user.id, Purpose::VerifyEmail).await?;
     let wishes = match before {
         // But for the password: it stays the first one, whoever has signed up since.
