@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::problem::Answer;
 
-/// How many are sent at once.
+/// How many are sent, or prepared, at once.
 const AT_ONCE: usize = 4;
 /// How many may wait: more than that and the mail server is lost anyway, and memory is not to be.
 const WAITING: usize = 1000;
@@ -65,10 +65,8 @@ impl Post {
             tracing::warn!("a mail was not sent: no mail server is configured");
             return;
         };
-        let (turns, to) = (Arc::clone(&self.turns), to.to_owned());
+        let to = to.to_owned();
         self.beside(async move {
-            // It is never closed.
-            let Ok(_turn) = turns.acquire().await else { return };
             if let Err(problem) = mailer.send(&to, &message).await {
                 tracing::error!(%problem, "a mail was not sent");
             }
@@ -81,7 +79,13 @@ impl Post {
             tracing::error!("a mail was not sent: too many are waiting");
             return;
         }
-        self.under_way.spawn(work);
+        let turns = Arc::clone(&self.turns);
+        self.under_way.spawn(async move {
+            // They are never closed.
+            if let Ok(_turn) = turns.acquire().await {
+                work.await;
+            }
+        });
     }
 
     /// Waits until what is under way has arrived.

@@ -20,15 +20,16 @@ pub struct Limit {
 /// Counts an attempt as failed, before it is known how it goes: many at once are no more than some after another.
 /// [`clear`] takes it back. While it must wait nothing is counted, and how long that lasts is answered.
 pub async fn count(conn: &mut PgConnection, key: &[u8], limit: Limit) -> Result<Option<Duration>> {
+    // Not `floor`: of two at once the one that began earlier may come later, and less than nothing is forgotten then.
     let counted = sqlx::query!(
         r#"insert into login_attempts as a (key, failures, last_at, blocked_until) values ($1, 1, now(), null)
            on conflict (key) do update set
-               failures = greatest(a.failures - floor(extract(epoch from now() - a.last_at) / $4::float8), 0)::int + 1,
+               failures = greatest(a.failures - trunc(extract(epoch from now() - a.last_at) / $4::float8), 0)::int + 1,
                last_at = now(),
                blocked_until = case
-                   when greatest(a.failures - floor(extract(epoch from now() - a.last_at) / $4::float8), 0) + 1 >= $2
+                   when greatest(a.failures - trunc(extract(epoch from now() - a.last_at) / $4::float8), 0) + 1 >= $2
                    then now() + interval '1 second' * least($3, power(2,
-                       least(greatest(a.failures - floor(extract(epoch from now() - a.last_at) / $4::float8), 0) + 1 - $2, 30)
+                       least(greatest(a.failures - trunc(extract(epoch from now() - a.last_at) / $4::float8), 0) + 1 - $2, 30)
                            ::float8)) end
            where a.blocked_until is null or a.blocked_until <= now()
            returning failures"#,

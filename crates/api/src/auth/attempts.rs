@@ -76,7 +76,8 @@ fn network(address: Option<IpAddr>) -> String {
     }
 }
 
-/// Counts an attempt, before it is known how it goes, and refuses it when there were too many.
+/// Counts an attempt, before it is known how it goes, and refuses it when there were too many. It takes a connection of its
+/// own: whoever calls this must hold none, or many at once would wait for one another.
 pub(crate) async fn count<N: OutsideTenancy>(allowed: &Allowed<N>, of: Of<'_>) -> Answer<()> {
     let mut tx = allowed.read_outside().await?;
     let blocked = rows::count(&mut tx, &of.key(), of.limit()).await?;

@@ -226,7 +226,6 @@ async fn connect(
     session: SessionId,
     known: Option<UserId>,
 ) -> Answer<Done> {
-    attempts::take_back(allowed, Of::Address(allowed.origin.address)).await?;
     if sessions::began(&mut change, user, session).await?.is_none() {
         return Err(refused("The session that began this has ended"));
     }
@@ -245,6 +244,12 @@ async fn connect(
     change
         .commit_for(&records, connected(&person, provider, identity))
         .await?;
+    for of in [
+        Of::Address(allowed.origin.address),
+        Of::Begun(allowed.origin.address),
+    ] {
+        attempts::take_back(allowed, of).await?;
+    }
     Ok(Done::Connected)
 }
 

@@ -57,7 +57,6 @@ pub(super) async fn forgot(
 }
 
 async fn send(api: &Api, allowed: &Allowed<Anyone>, email: &str) -> Answer<()> {
-    // Nothing is held while attempts are counted, which takes a connection of its own.
     let user = users::by_email(&mut *allowed.read_outside().await?, email).await?;
     let Some(user) = user.filter(|user| user.deactivated_at.is_none()) else {
         return Ok(());

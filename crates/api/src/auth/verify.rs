@@ -121,7 +121,6 @@ pub(super) async fn resend(
 }
 
 async fn again(api: &Api, allowed: &Allowed<Anyone>, email: &str) -> Answer<()> {
-    // Nothing is held while attempts are counted, which takes a connection of its own.
     let user = users::by_email(&mut *allowed.read_outside().await?, email).await?;
     let is_waiting = |user: &users::User| user.email_verified_at.is_none() && user.deactivated_at.is_none();
     let Some(user) = user.filter(is_waiting) else {
