@@ -1,4 +1,5 @@
 //! The role that requests run as, where oCore's own role is no superuser: as on a managed PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ocore_store::{Sealer, Store, migrate, tenancy::Tenant};
 use sqlx::{AssertSqlSafe, Connection, PgPool, postgres::PgPoolOptions};
