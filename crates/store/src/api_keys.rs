@@ -26,6 +26,8 @@ pub struct NewApiKey {
     pub is_server_admin: bool,
     /// Who made it.
     pub created_by: Option<UserId>,
+    /// In whose name a device bears it: it ends with their membership, and with their account.
+    pub for_user: Option<UserId>,
     /// Until when it is good; without it, until it is revoked.
     pub expires_at: Option<DateTime<Utc>>,
 }
@@ -40,6 +42,7 @@ impl NewApiKey {
             scope: Scope::default(),
             is_server_admin: true,
             created_by: None,
+            for_user: None,
             expires_at: None,
         }
     }
@@ -80,8 +83,8 @@ pub async fn create(conn: &mut PgConnection, new: &NewApiKey) -> Result<(ApiKeyI
     let scope = (!new.scope.is_whole()).then_some(Json(&new.scope));
     sqlx::query!(
         "insert into api_keys (id, organization_id, name, hash, prefix, permissions, scope, is_server_admin, created_by,
-             expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             expires_at, for_user)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         id as ApiKeyId,
         new.organization as OrganizationId,
         new.name,
@@ -92,6 +95,7 @@ pub async fn create(conn: &mut PgConnection, new: &NewApiKey) -> Result<(ApiKeyI
         new.is_server_admin,
         new.created_by as Option<UserId>,
         new.expires_at,
+        new.for_user as Option<UserId>,
     )
     .execute(conn)
     .await?;
@@ -227,6 +231,23 @@ pub async fn revoke(conn: &mut PgConnection, id: ApiKeyId) -> Result<()> {
     sqlx::query!(
         "update api_keys set revoked_at = now() where id = $1 and revoked_at is null",
         id as ApiKeyId
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Makes the keys of somebody's devices open nothing any more: in one organization, or in all.
+pub async fn revoke_devices(
+    conn: &mut PgConnection,
+    user: UserId,
+    organization: Option<OrganizationId>,
+) -> Result<()> {
+    sqlx::query!(
+        "update api_keys set revoked_at = now()
+         where for_user = $1 and revoked_at is null and ($2::uuid is null or organization_id = $2)",
+        user as UserId,
+        organization as Option<OrganizationId>,
     )
     .execute(conn)
     .await?;

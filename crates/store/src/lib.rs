@@ -10,6 +10,7 @@
 //! ```
 
 pub mod activity;
+pub mod admin;
 pub mod api_keys;
 pub mod audit;
 pub mod connected_accounts;

@@ -7,7 +7,7 @@ use ocore_domain::{
 };
 use sqlx::{PgConnection, types::Json};
 
-use crate::{Page, PageRequest, Result};
+use crate::{Page, PageRequest, Result, api_keys};
 
 /// A member.
 #[derive(Clone, Debug)]
@@ -148,16 +148,16 @@ pub async fn set_role(
     Ok(())
 }
 
-/// Takes a member out, who is not the owner. Lock the organization before.
+/// Takes a member out, who is not the owner, and their devices with them. Lock the organization before.
 pub async fn remove(conn: &mut PgConnection, organization: OrganizationId, user: UserId) -> Result<()> {
     sqlx::query!(
         "delete from members where organization_id = $1 and user_id = $2",
         organization as OrganizationId,
         user as UserId,
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    api_keys::revoke_devices(conn, user, Some(organization)).await
 }
 
 /// Hands an organization over: the owner becomes an admin, and another member the owner. Lock the organization before,

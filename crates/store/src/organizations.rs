@@ -218,6 +218,22 @@ pub async fn of_user(conn: &mut PgConnection, user: UserId, page: &PageRequest) 
     Ok(Page::from_rows(rows, page.limit, |o| o.slug.to_string()))
 }
 
+/// Shuts an organization, or opens it again: while it is shut, nobody is let in to it, person or program.
+pub async fn set_deactivated(
+    conn: &mut PgConnection,
+    id: OrganizationId,
+    is_deactivated: bool,
+) -> Result<()> {
+    sqlx::query!(
+        "update organizations set deactivated_at = case when $2 then now() end, updated_at = now() where id = $1",
+        id as OrganizationId,
+        is_deactivated,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// What an organization still has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Left {

@@ -85,6 +85,22 @@ pub async fn system(
     .await?)
 }
 
+/// The role of this name, however it is written.
+pub async fn by_name(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    name: &str,
+) -> Result<Option<Role>> {
+    let role = select!(
+        "where organization_id = $1 and lower(name) = lower($2)",
+        organization as OrganizationId,
+        name,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(role)
+}
+
 pub(crate) async fn insert_system(
     conn: &mut PgConnection,
     organization: OrganizationId,

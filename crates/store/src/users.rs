@@ -7,7 +7,7 @@ use ocore_domain::{OrganizationId, UserId, access::SystemRole};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{Place, Result, members, organizations, roles};
+use crate::{Place, Result, api_keys, members, organizations, roles, sessions};
 
 /// A person's account.
 #[derive(Clone, sqlx::FromRow)]
@@ -253,6 +253,29 @@ pub async fn set_server_admin(conn: &mut PgConnection, id: UserId) -> Result<()>
     sqlx::query!(
         "update users set is_server_admin = true, deactivated_at = null,
              email_verified_at = coalesce(email_verified_at, now()), updated_at = now() where id = $1",
+        id as UserId,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Keeps somebody from signing in: their sessions end, and so do the keys of their devices.
+pub async fn deactivate(conn: &mut PgConnection, id: UserId) -> Result<()> {
+    sqlx::query!(
+        "update users set deactivated_at = now(), updated_at = now() where id = $1",
+        id as UserId,
+    )
+    .execute(&mut *conn)
+    .await?;
+    sessions::revoke_others(conn, id, None).await?;
+    api_keys::revoke_devices(conn, id, None).await
+}
+
+/// Lets somebody sign in again.
+pub async fn activate(conn: &mut PgConnection, id: UserId) -> Result<()> {
+    sqlx::query!(
+        "update users set deactivated_at = null, updated_at = now() where id = $1",
         id as UserId,
     )
     .execute(conn)

@@ -85,6 +85,7 @@ pub(super) async fn create(
         scope,
         is_server_admin: false,
         created_by: grants::person(&allowed),
+        for_user: None,
         expires_at: body.expires_at,
     };
     let (id, key) = rows::create(&mut change, &new).await?;

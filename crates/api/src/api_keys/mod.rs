@@ -29,7 +29,7 @@ pub(crate) fn routes() -> Routes {
 /// An API key, without what it is.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ApiKey {
+pub(crate) struct ApiKey {
     id: ApiKeyId,
     name: String,
     /// How it begins.

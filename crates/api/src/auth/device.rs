@@ -13,7 +13,7 @@ use ocore_identity::opaque;
 use ocore_store::{
     api_keys::{self, NewApiKey},
     device_logins::{self as rows, Approved, Polled},
-    members, organizations,
+    members, organizations, users,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,6 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{
-    account,
     attempts::{self, Of},
     bad_link, commit,
     session::{no_store, principal},
@@ -180,8 +179,10 @@ async fn give_key(allowed: &Allowed<Anyone>, approved: Approved) -> Answer<Devic
         client_name,
     } = approved;
     let mut change = allowed.change_outside().await?;
-    let person = account(&mut change, user).await?;
+    // Both stay as they are until there is the key, so that whoever ends a membership or an account ends the key too.
     let place = organizations::lock_open(&mut change, organization).await?;
+    let person = users::by_id_for_update(&mut change, user).await?;
+    let person = person.ok_or_else(|| Problem::internal("an account is gone"))?;
     let member = members::get(&mut change, organization, user).await?;
     let (Some(place), Some(member), None) = (place, member, person.deactivated_at) else {
         return Err(denied(
@@ -197,6 +198,7 @@ async fn give_key(allowed: &Allowed<Anyone>, approved: Approved) -> Answer<Devic
         scope,
         is_server_admin: false,
         created_by: Some(user),
+        for_user: Some(user),
         expires_at: Some(Utc::now() + KEY),
     };
     let (id, key) = api_keys::create(&mut change, &new).await?;

@@ -21,6 +21,7 @@ mod verify;
 
 pub(crate) use passkey::{PasskeyAnswer, PasskeyCeremony, party};
 pub(crate) use session::no_store;
+pub(crate) use signup::EMAIL;
 
 use chrono::{DateTime, Utc};
 use ocore_domain::{Code, OrganizationId, Problem, UserId};

@@ -219,7 +219,7 @@ async fn invited(
 }
 
 /// The constraint that another account with the same address violates.
-pub(super) const EMAIL: &str = "users_email";
+pub(crate) const EMAIL: &str = "users_email";
 
 /// Somebody whose address is not known to be theirs. Known addresses and others take the same way: a password was hashed,
 /// one transaction is committed, a mail is sent.

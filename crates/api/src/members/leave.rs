@@ -13,7 +13,7 @@ use crate::{
 
 /// Leave the organization
 ///
-/// The owner hands it over first, or deletes it.
+/// The owner hands it over first, or deletes it. The keys of devices that were signed in are revoked.
 #[utoipa::path(
     post, path = "/api/members/leave", operation_id = "leaveOrganization", tag = "members",
     responses((status = 204))

@@ -13,7 +13,8 @@ use crate::{
 
 /// Remove a member
 ///
-/// Their account stays, and so do the API keys they made: those are the organization's.
+/// Their account stays, and so do the API keys they made: those are the organization's. The keys of devices that they
+/// signed in are revoked.
 #[utoipa::path(
     delete, path = "/api/members/{userId}", operation_id = "removeMember", tag = "members",
     params(("userId" = String, Path, description = "Id of the member")),

@@ -8,7 +8,7 @@ use utoipa::IntoParams;
 
 use super::{Organization, lock};
 use crate::{
-    access::{Act, Allowed, Owner},
+    access::{Act, Allowed, Change, Owner},
     body::Query,
     confirm,
     problem::Answer,
@@ -33,20 +33,15 @@ pub(super) struct Wanted {
 )]
 pub(super) async fn delete(allowed: Allowed<Owner>, Query(query): Query<Wanted>) -> Answer<StatusCode> {
     let id = allowed.organization()?;
-    let mut change = allowed.change().await?;
+    finish(allowed.change().await?, id, query.confirm.as_deref()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Deletes an organization, if nothing is left of it and its name or slug was repeated.
+pub(crate) async fn finish(mut change: Change, id: OrganizationId, confirmed: Option<&str>) -> Answer<()> {
     let organization = lock(&mut change, id).await?;
-    confirm::by_name(
-        query.confirm.as_deref(),
-        &[&organization.name, organization.slug.as_str()],
-    )?;
-    if id == OrganizationId::DEFAULT {
-        return Err(Problem::new(
-            Code::StateConflict,
-            "The organization that the installation began with stays: its administrators' keys belong to it",
-            "Rename it if it is to be something else.",
-        )
-        .into());
-    }
+    confirm::by_name(confirmed, &[&organization.name, organization.slug.as_str()])?;
+    stays(id)?;
     let left = rows::left(&mut change, id).await?;
     if left.servers > 0 || left.instances > 0 {
         return Err(Problem::new(
@@ -65,8 +60,20 @@ pub(super) async fn delete(allowed: Allowed<Owner>, Query(query): Query<Wanted>)
     rows::delete(&mut change, id).await?;
     let organization = Organization::from(organization);
     let act = Act::new("org.deleted").on("organization", id, &organization.name);
-    change.commit(act.before(&organization)).await?;
-    Ok(StatusCode::NO_CONTENT)
+    change.commit_for(&[Some(id)], act.before(&organization)).await
+}
+
+/// Refuses to take away the organization that the installation began with.
+pub(crate) fn stays(id: OrganizationId) -> Answer<()> {
+    if id != OrganizationId::DEFAULT {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::StateConflict,
+        "The organization that the installation began with stays: its administrators' keys belong to it",
+        "Rename it if it is to be something else.",
+    )
+    .into())
 }
 
 fn counted(count: i64, what: &str) -> String {

@@ -1,7 +1,7 @@
 //! Organizations: who has servers and instances.
 
 mod create;
-mod delete;
+pub(crate) mod delete;
 mod mine;
 mod settings;
 mod show;
@@ -86,7 +86,7 @@ pub(crate) async fn lock(conn: &mut PgConnection, id: OrganizationId) -> Answer<
         .ok_or_else(|| Failure::not_found("organization", &id.to_string()))
 }
 
-fn check_name(checks: &mut Checks, name: &str) {
+pub(crate) fn check_name(checks: &mut Checks, name: &str) {
     let length = name.chars().count();
     let fits = (2..=100).contains(&length) && name.trim() == name && !name.chars().any(char::is_control);
     checks.that(
@@ -96,7 +96,7 @@ fn check_name(checks: &mut Checks, name: &str) {
     );
 }
 
-fn check_slug(checks: &mut Checks, slug: Option<String>) -> Option<OrganizationSlug> {
+pub(crate) fn check_slug(checks: &mut Checks, slug: Option<String>) -> Option<OrganizationSlug> {
     let slug = slug?;
     let parsed = slug.parse().map_err(|_| OrganizationSlug::RULE.to_owned());
     checks.value("slug", parsed)

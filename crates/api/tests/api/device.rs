@@ -6,7 +6,7 @@ use sqlx::PgPool;
 
 use crate::people::People;
 
-async fn begin(people: &People) -> (String, String) {
+pub(crate) async fn begin(people: &People) -> (String, String) {
     let begun = people
         .post("/api/auth/device", json!({"clientName": "ada's laptop"}))
         .await
@@ -16,7 +16,7 @@ async fn begin(people: &People) -> (String, String) {
     (text("deviceCode"), text("userCode"))
 }
 
-async fn ask(people: &People, device: &str) -> crate::support::Reply {
+pub(crate) async fn ask(people: &People, device: &str) -> crate::support::Reply {
     // As if the device had waited.
     people
         .sql("update device_logins set polled_at = polled_at - interval '6 seconds'")

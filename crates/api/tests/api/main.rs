@@ -1,6 +1,7 @@
 //! The API from outside: requests through the whole router, on a real database of their own each.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod admin;
 mod api_keys;
 mod audit_logs;
 mod auth;

@@ -215,7 +215,12 @@ async fn others(pool: &PgPool, organization: OrganizationId, name: &str) -> BTre
     .await
     .unwrap();
     let session = callers::session(pool, user).await;
-    let mut others = BTreeMap::from([("members", user.to_string()), ("session", session.to_string())]);
+    let mut others = BTreeMap::from([
+        ("members", user.to_string()),
+        ("session", session.to_string()),
+        // Nobody here administers the installation: whatever it names, they are refused.
+        ("admin", organization.to_string()),
+    ]);
     for (path, table) in [
         ("roles", "roles"),
         ("invitations", "invitations"),
