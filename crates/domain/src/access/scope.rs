@@ -1,16 +1,18 @@
 //! The limits of a grant: a member or an API key may be kept to a part of an organization.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use utoipa::ToSchema;
 
 use crate::{InstanceId, ServerId, instance::EnvironmentType};
 
 /// What a grant is limited to. Each list that is given narrows it further; one that is not given does not.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", try_from = "Map<String, Value>")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Scope {
     /// Only these servers, and the instances on them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,16 +35,28 @@ struct Given {
     environments: Option<Vec<EnvironmentType>>,
 }
 
-impl TryFrom<Map<String, Value>> for Scope {
-    type Error = serde_json::Error;
+impl<'de> Deserialize<'de> for Scope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfObject;
 
-    fn try_from(object: Map<String, Value>) -> Result<Self, Self::Error> {
-        let given: Given = serde_json::from_value(Value::Object(object))?;
-        Ok(Self {
-            servers: given.servers,
-            instances: given.instances,
-            environments: given.environments,
-        })
+        impl<'de> Visitor<'de> for OfObject {
+            type Value = Scope;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Scope, A::Error> {
+                let given = Given::deserialize(MapAccessDeserializer::new(object))?;
+                Ok(Scope {
+                    servers: given.servers,
+                    instances: given.instances,
+                    environments: given.environments,
+                })
+            }
+        }
+
+        deserializer.deserialize_map(OfObject)
     }
 }
 
