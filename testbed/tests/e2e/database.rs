@@ -47,7 +47,16 @@ impl Database {
         // No superuser, as where PostgreSQL is rented.
         let role = format!("create role ocore login password '{CANARY}-database'");
         let psql = ["exec", NAME, "psql", "-U", "postgres", "-qc", &role];
-        docker(&[&psql[..], &["-c", "create database ocore owner ocore"]].concat());
+        // Nor may it make another role: whoever administers PostgreSQL makes the one that requests run as.
+        let more = [
+            "-c",
+            "create role ocore_tenant nologin",
+            "-c",
+            "grant ocore_tenant to ocore",
+            "-c",
+            "create database ocore owner ocore",
+        ];
+        docker(&[&psql[..], &more].concat());
         database
     }
 
