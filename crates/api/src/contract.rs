@@ -10,13 +10,13 @@ use utoipa::{
     openapi::{
         Content, HeaderBuilder, OpenApi, Ref, RefOr, Required,
         header::Header,
-        path::{Operation, ParameterBuilder, ParameterIn, PathItem},
+        path::{Operation, ParameterBuilder, ParameterIn},
         response::Response,
         schema::{ObjectBuilder, SchemaType, Type},
     },
 };
 
-use crate::problem::ProblemDetails;
+use crate::{access::operations, problem::ProblemDetails};
 
 /// The media type of a problem.
 const PROBLEM: &str = "application/problem+json";
@@ -48,19 +48,6 @@ pub(crate) fn complete(described: &mut OpenApi) {
     }
 }
 
-/// The methods of a path that are described.
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
-    [
-        ("get", &mut item.get),
-        ("post", &mut item.post),
-        ("put", &mut item.put),
-        ("patch", &mut item.patch),
-        ("delete", &mut item.delete),
-    ]
-    .into_iter()
-    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
-}
-
 /// What a route is, as far as its answers follow from it.
 #[expect(clippy::struct_excessive_bools, reason = "each is one independent property")]
 struct Kind {
@@ -90,8 +77,8 @@ impl Kind {
                 .any(|parameter| matches!(parameter, RefOr::T(one) if one.name == "If-Match")),
             names_a_thing: path.contains('{'),
             is_asked_something: !parameters.is_empty(),
-            changes: method != "get",
-            may_be_repeated: method == "post" && is_signed,
+            changes: method != "GET",
+            may_be_repeated: method == "POST" && is_signed,
         }
     }
 

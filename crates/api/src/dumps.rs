@@ -4,14 +4,14 @@ use axum::Json;
 use chrono::{DateTime, Utc};
 use ocore_domain::{InstanceId, ServerId};
 use ocore_store::dumps;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
     access::{Allowed, Backups, Routes, View, guarded},
     body::Query,
-    page::{self, List},
+    page::{List, Part},
     problem::Answer,
 };
 
@@ -54,24 +54,13 @@ impl From<dumps::FinalDump> for FinalDump {
     }
 }
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Wanted {
-    /// How many at most, 1 to 200.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<i64>,
-    /// Where the page before ended.
-    cursor: Option<String>,
-}
-
 /// What is kept of deleted instances, newest first
 #[utoipa::path(
-    get, path = "/api/final-dumps", operation_id = "listFinalDumps", tag = "instances", params(Wanted),
+    get, path = "/api/final-dumps", operation_id = "listFinalDumps", tag = "instances", params(Part),
     responses((status = 200, body = List<FinalDump>))
 )]
-async fn list(allowed: Allowed<View<Backups>>, Query(query): Query<Wanted>) -> Answer<Json<List<FinalDump>>> {
-    let page = page::wanted::<Uuid>(query.limit, query.cursor)?;
+async fn list(allowed: Allowed<View<Backups>>, Query(part): Query<Part>) -> Answer<Json<List<FinalDump>>> {
+    let page = part.of::<Uuid>()?;
     let rows = dumps::list(&mut *allowed.read().await?, allowed.organization()?, &page).await?;
     Ok(Json(rows.map(FinalDump::from).into()))
 }

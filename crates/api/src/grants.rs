@@ -49,22 +49,13 @@ pub(crate) fn person<N: Need>(allowed: &Allowed<N>) -> Option<UserId> {
     }
 }
 
-/// What a grant comes to: one that is limited to a part holds nothing of the whole.
-pub(crate) fn effective(permissions: &Permissions, scope: &Scope) -> Permissions {
-    if scope.is_whole() {
-        permissions.clone()
-    } else {
-        permissions.in_part()
-    }
-}
-
 /// Refuses to touch what permits more than who asks may do: it could be neither given nor, once taken away, given back.
 pub(crate) fn may_touch<N: InTenancy>(
     allowed: &Allowed<N>,
     permissions: &[String],
     scope: &Scope,
 ) -> Answer<()> {
-    let permissions = effective(&Permissions::from_words(permissions), scope);
+    let permissions = Permissions::from_words(permissions).within(scope);
     allowed.may_grant(&permissions, scope).map_err(|_| {
         Problem::new(
             Code::Forbidden,
@@ -141,7 +132,7 @@ pub(crate) async fn role<N: InTenancy>(
         .into());
     }
     named(conn, organization, scope).await?;
-    allowed.may_grant(&effective(&role.permissions(), scope), scope)?;
+    allowed.may_grant(&role.permissions().within(scope), scope)?;
     Ok(role)
 }
 

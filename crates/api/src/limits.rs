@@ -7,7 +7,7 @@
 use std::{
     collections::hash_map::RandomState,
     fmt,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     num::NonZeroU32,
     str::FromStr,
     sync::{
@@ -18,7 +18,7 @@ use std::{
 };
 
 use axum::{
-    extract::{ConnectInfo, Request, State},
+    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -35,7 +35,7 @@ use governor::{
 };
 use ocore_domain::{Code, Problem};
 
-use crate::{idempotency::Principal, problem::Failure};
+use crate::problem::Failure;
 
 /// The most keys that are remembered one by one in each class.
 const KEYS: usize = 20_000;
@@ -357,18 +357,8 @@ fn refuse(class: Class, wait: Duration) -> Response {
     Failure::from(problem).into_response()
 }
 
-/// The class of a request by its method, and its key: the principal when it is signed, else its address.
-pub fn by_sender(request: &Request) -> Option<(Class, String)> {
-    let class = Class::of(request.method());
-    if let Some(Principal(principal)) = request.extensions().get() {
-        return Some((class, format!("principal {principal}")));
-    }
-    let ConnectInfo(address) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
-    Some((class, format!("address {}", network(address.ip()))))
-}
-
 /// An address as it is counted: of IPv6 the network, since whoever has one address there has 2⁶⁴ of them.
-pub fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => {
@@ -380,10 +370,23 @@ pub fn network(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use axum::{Router, body::Body, http::StatusCode, middleware, routing::get};
+    use std::net::SocketAddr;
+
+    use axum::{Router, body::Body, extract::ConnectInfo, http::StatusCode, middleware, routing::get};
     use tower::ServiceExt;
 
     use super::*;
+    use crate::idempotency::Principal;
+
+    /// As the access layer does: by the principal when it is signed, else by its address.
+    fn sender(request: &Request) -> Option<(Class, String)> {
+        let class = Class::of(request.method());
+        if let Some(Principal(principal)) = request.extensions().get() {
+            return Some((class, format!("principal {principal}")));
+        }
+        let ConnectInfo(address) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
+        Some((class, format!("address {}", network(address.ip()))))
+    }
 
     fn quotas(requests: u32, window: Duration) -> Quotas {
         let quota = Quota::new(NonZeroU32::new(requests).unwrap(), window).unwrap();
@@ -468,7 +471,7 @@ mod tests {
     fn router(quotas: Quotas) -> Router {
         let limit = Limit {
             limiter: Limiter::new(quotas),
-            keyed: by_sender,
+            keyed: sender,
         };
         Router::new()
             .route("/", get(|| async { "well" }).post(|| async { "done" }))

@@ -1,5 +1,7 @@
 //! `GET /api/openapi.json`: the API, described by the handlers themselves.
 
+use std::sync::LazyLock;
+
 use axum::Json;
 use utoipa::openapi::{
     Components, InfoBuilder, OpenApi,
@@ -20,8 +22,10 @@ pub(crate) fn routes() -> Routes {
     get, path = "/api/openapi.json", operation_id = "describeApi", tag = "health", security(()),
     responses((status = 200, body = Object, description = "OpenAPI 3.1"))
 )]
-async fn describe(_: Allowed<Anyone>) -> Json<OpenApi> {
-    Json(openapi())
+async fn describe(_: Allowed<Anyone>) -> Json<&'static OpenApi> {
+    // Anybody may ask, and it is made of every route.
+    static DESCRIBED: LazyLock<OpenApi> = LazyLock::new(openapi);
+    Json(&*DESCRIBED)
 }
 
 /// The description of the whole API.

@@ -3,10 +3,30 @@
 use std::str::FromStr;
 
 use ocore_store::{Page, PageRequest};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{checks::Checks, problem::Answer};
+
+/// Which part is wanted of a list that is asked nothing else. One that is has a structure of its own, since what it does not
+/// know it has to refuse.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Part {
+    /// How many at most, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<i64>,
+    /// Where the page before ended.
+    cursor: Option<String>,
+}
+
+impl Part {
+    /// The same, checked. `C` is what a cursor of this list must be.
+    pub(crate) fn of<C: FromStr>(self) -> Answer<PageRequest> {
+        wanted::<C>(self.limit, self.cursor)
+    }
+}
 
 /// A page of a list.
 #[derive(Serialize, ToSchema)]

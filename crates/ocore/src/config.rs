@@ -2,8 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fmt::{self, Write as _},
-    fs,
+    fmt, fs,
     io::{self, Write as _},
     net::SocketAddr,
     num::NonZeroU32,
@@ -325,16 +324,7 @@ fn derive(secret: &SecretString) -> SecretString {
     let expanded = Hkdf::<Sha256>::new(None, secret.expose_secret().as_bytes())
         .expand(b"ocore ssh encryption key", &mut key);
     debug_assert!(expanded.is_ok());
-    hex(&key).into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    hex::encode(key).into()
 }
 
 fn kept_key(data_dir: &Path) -> io::Result<SecretString> {
@@ -360,7 +350,7 @@ fn kept_key(data_dir: &Path) -> io::Result<SecretString> {
         .truncate(true)
         .mode(0o600)
         .open(&beside)?;
-    file.write_all(hex(&rand::random::<[u8; 32]>()).as_bytes())?;
+    file.write_all(hex::encode(rand::random::<[u8; 32]>()).as_bytes())?;
     file.sync_all()?;
     let linked = fs::hard_link(&beside, &path);
     fs::remove_file(&beside)?;

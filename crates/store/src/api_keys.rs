@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, types::Json};
 
-use crate::{Page, PageRequest, Result};
+use crate::{Page, PageRequest, Result, scopes::limits};
 
 /// What a key is to be.
 #[derive(Clone, Debug)]
@@ -77,10 +77,8 @@ pub(crate) fn hash(key: &SecretString) -> Vec<u8> {
 /// Makes a key and answers its text, which nobody can read again.
 pub async fn create(conn: &mut PgConnection, new: &NewApiKey) -> Result<(ApiKeyId, SecretString)> {
     // 256 random bits: hard to guess, so a plain hash is enough to keep it.
-    let secret: [u8; 32] = rand::random();
-    let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = hex::encode(rand::random::<[u8; 32]>());
     let (id, key) = (ApiKeyId::new(), SecretString::from(format!("ocore_{text}")));
-    let scope = (!new.scope.is_whole()).then_some(Json(&new.scope));
     sqlx::query!(
         "insert into api_keys (id, organization_id, name, hash, prefix, permissions, scope, is_server_admin, created_by,
              expires_at, for_user)
@@ -91,7 +89,7 @@ pub async fn create(conn: &mut PgConnection, new: &NewApiKey) -> Result<(ApiKeyI
         hash(&key),
         &key.expose_secret()[..PREFIX],
         &new.permissions.to_words(),
-        scope as Option<Json<&Scope>>,
+        limits(&new.scope) as Option<Json<&Scope>>,
         new.is_server_admin,
         new.created_by as Option<UserId>,
         new.expires_at,

@@ -9,8 +9,8 @@ use secrecy::SecretString;
 use sqlx::{PgConnection, types::Json};
 
 use crate::{
-    Page, PageRequest, Result, api_keys::hash, members, members::limits, organizations,
-    organizations::Organization,
+    Page, PageRequest, Result, api_keys::hash, members, organizations, organizations::Organization,
+    scopes::limits,
 };
 
 /// An invitation.

@@ -9,9 +9,8 @@ use crate::{
     Page, PageRequest, Place, Result, Sealer,
     api_keys::hash,
     invitations::{Joined, member_already, not_good},
-    members,
-    members::limits,
-    organizations,
+    members, organizations,
+    scopes::limits,
 };
 
 /// A link that is not revoked.

@@ -7,7 +7,7 @@ use ocore_domain::{
 };
 use sqlx::{PgConnection, types::Json};
 
-use crate::{Page, PageRequest, Result, api_keys};
+use crate::{Page, PageRequest, Result, api_keys, scopes::limits};
 
 /// A member.
 #[derive(Clone, Debug)]
@@ -48,11 +48,6 @@ macro_rules! select {
             $(, $argument)*
         )
     };
-}
-
-/// A scope as a row holds it.
-pub(crate) fn limits(scope: &Scope) -> Option<Json<&Scope>> {
-    (!scope.is_whole()).then_some(Json(scope))
 }
 
 /// Members by e-mail address.

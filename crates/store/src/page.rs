@@ -46,6 +46,15 @@ impl<T> Page<T> {
         }
     }
 
+    /// The same page with other entries: what became of these, which the caller took out.
+    pub fn holding<U>(self, data: Vec<U>) -> Page<U> {
+        Page {
+            data,
+            next_cursor: self.next_cursor,
+            has_more: self.has_more,
+        }
+    }
+
     /// The same page of something else.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page {

@@ -1,10 +1,15 @@
 //! What the limits of a grant name.
 
 use ocore_domain::{InstanceId, OrganizationId, ServerId, access::Scope};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::Result;
+
+/// A scope as a row holds it: none is the whole organization.
+pub(crate) fn limits(scope: &Scope) -> Option<Json<&Scope>> {
+    (!scope.is_whole()).then_some(Json(scope))
+}
 
 /// What a scope names and the organization does not have, as far as the asker sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

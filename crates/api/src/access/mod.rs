@@ -32,5 +32,5 @@ pub(crate) use need::{
 };
 pub(crate) use principal::{Actor, Membership, Principal};
 pub use routes::Route;
-pub(crate) use routes::{Routes, guard, guarded};
+pub(crate) use routes::{Routes, guard, guarded, operations};
 pub(crate) use walled::Walled;

@@ -51,11 +51,7 @@ pub(crate) struct Membership {
 impl Membership {
     /// What they may do. A grant that is limited to a part holds nothing of the whole.
     pub(crate) fn permissions(&self) -> Permissions {
-        if self.scope.is_whole() {
-            self.permissions.clone()
-        } else {
-            self.permissions.in_part()
-        }
+        self.permissions.within(&self.scope)
     }
 
     /// Whose rows they see.

@@ -66,7 +66,7 @@ pub(super) async fn create(
     grants::limits(&mut checks, &scope);
     checks.done()?;
     // What a limited key cannot hold would only look as if it did.
-    let permissions = grants::effective(&permissions, &scope);
+    let permissions = permissions.within(&scope);
     let mut checks = Checks::default();
     checks.that(
         permissions.iter().next().is_some(),

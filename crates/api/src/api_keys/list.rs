@@ -3,37 +3,25 @@
 use axum::Json;
 use ocore_domain::ApiKeyId;
 use ocore_store::api_keys as rows;
-use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::ApiKey;
 use crate::{
     access::{Allowed, ApiKeys, View},
     body::Query,
-    page::{self, List},
+    page::{List, Part},
     problem::Answer,
 };
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Wanted {
-    /// How many at most, 1 to 200.
-    limit: Option<i64>,
-    /// Where the page before ended.
-    cursor: Option<String>,
-}
-
 /// API keys that are not revoked, newest first
 #[utoipa::path(
-    get, path = "/api/api-keys", operation_id = "listApiKeys", tag = "api-keys", params(Wanted),
+    get, path = "/api/api-keys", operation_id = "listApiKeys", tag = "api-keys", params(Part),
     responses((status = 200, body = List<ApiKey>))
 )]
 pub(super) async fn list(
     allowed: Allowed<View<ApiKeys>>,
-    Query(query): Query<Wanted>,
+    Query(part): Query<Part>,
 ) -> Answer<Json<List<ApiKey>>> {
-    let page = page::wanted::<ApiKeyId>(query.limit, query.cursor)?;
+    let page = part.of::<ApiKeyId>()?;
     let rows = rows::list(&mut *allowed.read().await?, allowed.organization()?, &page).await?;
     Ok(Json(rows.map(ApiKey::from).into()))
 }

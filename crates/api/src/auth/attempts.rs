@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::commit;
 use crate::{
     access::{Allowed, OutsideTenancy},
+    limits,
     problem::Answer,
 };
 
@@ -64,16 +65,12 @@ impl Of<'_> {
     }
 }
 
-/// An address, or, of IPv6, the network that one household has.
+/// An address as it is counted; where none is known, all such are one.
 fn network(address: Option<IpAddr>) -> String {
-    match address.map(|address| address.to_canonical()) {
-        None => "unknown".to_owned(),
-        Some(IpAddr::V4(address)) => address.to_string(),
-        Some(IpAddr::V6(address)) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
+    address.map_or_else(
+        || "unknown".to_owned(),
+        |address| limits::network(address).to_string(),
+    )
 }
 
 /// Counts an attempt, before it is known how it goes, and refuses it when there were too many. It takes a connection of its
@@ -104,8 +101,7 @@ pub(crate) async fn take_back<N: OutsideTenancy>(allowed: &Allowed<N>, of: Of<'_
 
 /// What is named in a record in place of an e-mail address that may be a password in the wrong field.
 pub(crate) fn hashed(email: &str) -> String {
-    let digest = Sha256::digest(email.to_lowercase());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&Sha256::digest(email.to_lowercase())[..8])
 }
 
 /// The refusal of one who asks too often.

@@ -29,7 +29,6 @@ use crate::{
     Api,
     access::{Act, Actor, Allowed, Anyone, Member, SignedIn},
     body::Json,
-    grants,
     organizations::OrganizationName,
     problem::{Answer, Failure},
     user::who,
@@ -194,7 +193,7 @@ async fn give_key(allowed: &Allowed<Anyone>, approved: Approved) -> Answer<Devic
     let new = NewApiKey {
         organization,
         name: client_name,
-        permissions: grants::effective(&permissions, &scope),
+        permissions: permissions.within(&scope),
         scope,
         is_server_admin: false,
         created_by: Some(user),

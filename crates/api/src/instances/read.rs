@@ -1,11 +1,10 @@
 //! `GET /api/instances` and `GET /api/instances/{id}`.
 
+use std::mem::take;
+
 use axum::{Json, extract::Path};
 use ocore_domain::instance::InstanceStatus;
-use ocore_store::{
-    Page,
-    instances::{self as rows, Filter},
-};
+use ocore_store::instances::{self as rows, Filter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -61,20 +60,9 @@ pub(super) async fn list(
         server,
         status: query.status,
     };
-    let Page {
-        data,
-        next_cursor,
-        has_more,
-    } = rows::list(&mut conn, allowed.organization()?, &filter, &page).await?;
-    let data = views(&mut conn, allowed.organization()?, data).await?;
-    Ok(Json(
-        Page {
-            data,
-            next_cursor,
-            has_more,
-        }
-        .into(),
-    ))
+    let mut page = rows::list(&mut conn, allowed.organization()?, &filter, &page).await?;
+    let data = views(&mut conn, allowed.organization()?, take(&mut page.data)).await?;
+    Ok(Json(page.holding(data).into()))
 }
 
 /// One instance, by id, slug or name

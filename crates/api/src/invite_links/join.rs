@@ -1,7 +1,6 @@
 //! `POST /api/invite-links/join`: whoever has the code comes in.
 
 use axum::Json as Answered;
-use ocore_domain::Problem;
 use ocore_store::invite_links as rows;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -10,9 +9,9 @@ use utoipa::ToSchema;
 use crate::{
     access::{Allowed, SignedIn},
     body::Json,
-    grants,
     invitations::{self, InvitationAccepted},
     problem::Answer,
+    user::who,
 };
 
 /// By which code somebody comes.
@@ -33,7 +32,7 @@ pub(super) async fn join(
     allowed: Allowed<SignedIn>,
     Json(body): Json<JoinOrganization>,
 ) -> Answer<Answered<InvitationAccepted>> {
-    let user = grants::person(&allowed).ok_or_else(|| Problem::internal("nobody is signed in"))?;
+    let (user, _) = who(&allowed)?;
     let mut change = allowed.change_outside().await?;
     let joined = rows::join(&mut change, &body.code, user).await?;
     invitations::joined(change, joined, user).await

@@ -1,11 +1,10 @@
 //! `GET /api/operations`, `GET /api/operations/{id}` and its steps.
 
+use std::mem::take;
+
 use axum::{Json, extract::Path};
 use ocore_domain::operation::OperationState;
-use ocore_store::{
-    Page,
-    operations::{self as rows, Filter},
-};
+use ocore_store::operations::{self as rows, Filter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -51,20 +50,9 @@ pub(super) async fn list(
         subject: query.subject_id,
     };
     let mut conn = allowed.read().await?;
-    let Page {
-        data,
-        next_cursor,
-        has_more,
-    } = rows::list(&mut conn, allowed.organization()?, &filter, &page).await?;
-    let data = views(&mut conn, data).await?;
-    Ok(Json(
-        Page {
-            data,
-            next_cursor,
-            has_more,
-        }
-        .into(),
-    ))
+    let mut page = rows::list(&mut conn, allowed.organization()?, &filter, &page).await?;
+    let data = views(&mut conn, take(&mut page.data)).await?;
+    Ok(Json(page.holding(data).into()))
 }
 
 /// One operation

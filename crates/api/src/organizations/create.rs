@@ -1,7 +1,6 @@
 //! `POST /api/user/orgs`: makes an organization, of which who asks is the owner.
 
 use axum::http::StatusCode;
-use ocore_domain::Problem;
 use ocore_store::organizations as rows;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -11,9 +10,9 @@ use crate::{
     access::{Act, Allowed, SignedIn},
     body::Json,
     checks::Checks,
-    grants,
     problem::Answer,
     revision::Tagged,
+    user::who,
 };
 
 /// An organization to be made.
@@ -42,7 +41,7 @@ pub(super) async fn create(
     check_name(&mut checks, &body.name);
     let slug = check_slug(&mut checks, body.slug);
     checks.done()?;
-    let user = grants::person(&allowed).ok_or_else(|| Problem::internal("nobody is signed in"))?;
+    let (user, _) = who(&allowed)?;
     let mut change = allowed.change_outside().await?;
     let organization = rows::create(&mut change, &body.name, slug.as_ref(), user).await?;
     let organization = Organization::from(organization);

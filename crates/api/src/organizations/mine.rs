@@ -2,28 +2,18 @@
 
 use axum::Json;
 use chrono::{DateTime, Utc};
-use ocore_domain::{OrganizationId, OrganizationSlug, Problem};
+use ocore_domain::{OrganizationId, OrganizationSlug};
 use ocore_store::organizations as rows;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     access::{Allowed, SignedIn},
     body::Query,
-    grants,
-    page::{self, List},
+    page::{List, Part},
     problem::Answer,
+    user::who,
 };
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Wanted {
-    /// How many at most, 1 to 200.
-    limit: Option<i64>,
-    /// Where the page before ended.
-    cursor: Option<String>,
-}
 
 /// An organization, and what one is in it.
 #[derive(Serialize, ToSchema)]
@@ -55,15 +45,15 @@ impl From<rows::OfUser> for MyOrganization {
 
 /// One's own organizations, by slug
 #[utoipa::path(
-    get, path = "/api/user/orgs", operation_id = "listMyOrganizations", tag = "organizations", params(Wanted),
+    get, path = "/api/user/orgs", operation_id = "listMyOrganizations", tag = "organizations", params(Part),
     responses((status = 200, body = List<MyOrganization>))
 )]
 pub(super) async fn list(
     allowed: Allowed<SignedIn>,
-    Query(query): Query<Wanted>,
+    Query(part): Query<Part>,
 ) -> Answer<Json<List<MyOrganization>>> {
-    let page = page::wanted::<String>(query.limit, query.cursor)?;
-    let user = grants::person(&allowed).ok_or_else(|| Problem::internal("nobody is signed in"))?;
+    let page = part.of::<String>()?;
+    let (user, _) = who(&allowed)?;
     let rows = rows::of_user(&mut *allowed.read_outside().await?, user, &page).await?;
     Ok(Json(rows.map(MyOrganization::from).into()))
 }

@@ -1,8 +1,10 @@
 //! `GET /api/servers` and `GET /api/servers/{id}`.
 
+use std::mem::take;
+
 use axum::{Json, extract::Path};
 use ocore_domain::server::ServerStatus;
-use ocore_store::{Page, servers as rows};
+use ocore_store::servers as rows;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -40,7 +42,7 @@ pub(super) async fn list(
 ) -> Answer<Json<List<Server>>> {
     let page = page::wanted::<String>(query.limit, query.cursor)?;
     let mut conn = allowed.read().await?;
-    let found = rows::list(
+    let mut page = rows::list(
         &mut conn,
         allowed.organization()?,
         query.search.as_deref(),
@@ -48,20 +50,8 @@ pub(super) async fn list(
         &page,
     )
     .await?;
-    let Page {
-        data,
-        next_cursor,
-        has_more,
-    } = found;
-    let data = views(&mut conn, data).await?;
-    Ok(Json(
-        Page {
-            data,
-            next_cursor,
-            has_more,
-        }
-        .into(),
-    ))
+    let data = views(&mut conn, take(&mut page.data)).await?;
+    Ok(Json(page.holding(data).into()))
 }
 
 /// One server, by id or name

@@ -4,16 +4,16 @@ use axum::{Json, extract::Path, http::StatusCode};
 use chrono::{DateTime, Utc};
 use ocore_domain::SessionId;
 use ocore_store::sessions as rows;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::who;
 use crate::{
     access::{Act, Allowed, SignedIn},
     auth::records,
     body::Query,
-    page::{self, List},
+    page::{List, Part},
     problem::{Answer, Failure},
 };
 
@@ -36,27 +36,17 @@ pub(super) struct Session {
     is_current: bool,
 }
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Wanted {
-    /// How many at most, 1 to 200.
-    limit: Option<i64>,
-    /// Where the page before ended.
-    cursor: Option<String>,
-}
-
 /// Where one is signed in, newest first
 #[utoipa::path(
-    get, path = "/api/user/sessions", operation_id = "listSessions", tag = "user", params(Wanted),
+    get, path = "/api/user/sessions", operation_id = "listSessions", tag = "user", params(Part),
     responses((status = 200, body = List<Session>))
 )]
 pub(super) async fn list(
     allowed: Allowed<SignedIn>,
-    Query(query): Query<Wanted>,
+    Query(part): Query<Part>,
 ) -> Answer<Json<List<Session>>> {
     let (user, current) = who(&allowed)?;
-    let page = page::wanted::<SessionId>(query.limit, query.cursor)?;
+    let page = part.of::<SessionId>()?;
     let rows = rows::list(&mut *allowed.read_outside().await?, user, &page).await?;
     let view = |row: rows::Session| Session {
         id: row.id,

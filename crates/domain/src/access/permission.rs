@@ -8,6 +8,7 @@ use utoipa::{
     openapi::{ObjectBuilder, RefOr, Schema, Type},
 };
 
+use super::Scope;
 use crate::words::words;
 
 words! {
@@ -163,6 +164,16 @@ impl Permissions {
     #[must_use]
     pub fn in_part(&self) -> Self {
         self.iter().filter(|p| !p.resource.is_of_the_whole()).collect()
+    }
+
+    /// What a grant comes to: one that is limited to a part holds nothing of the whole.
+    #[must_use]
+    pub fn within(&self, scope: &Scope) -> Self {
+        if scope.is_whole() {
+            self.clone()
+        } else {
+            self.in_part()
+        }
     }
 
     /// What both allow.
