@@ -16,10 +16,16 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("ocore-mail", &["ocore-domain"]),
     ("ocore-odoo", &["ocore-domain"]),
     ("ocore-sso", &["ocore-domain"]),
-    ("ocore-store", &["ocore-domain"]),
+    ("ocore-store", &["ocore-domain", "ocore-telemetry"]),
     (
         "ocore-operations",
-        &["ocore-domain", "ocore-fleet", "ocore-odoo", "ocore-store"],
+        &[
+            "ocore-domain",
+            "ocore-fleet",
+            "ocore-odoo",
+            "ocore-store",
+            "ocore-telemetry",
+        ],
     ),
     (
         "ocore-api",
@@ -156,7 +162,7 @@ mod tests {
     fn arrows_that_point_down_are_right() {
         let metadata = json!({"packages": [
             package("ocore-domain", &[]),
-            package("ocore-store", &["ocore-domain"]),
+            package("ocore-store", &["ocore-domain", "ocore-telemetry"]),
             package("ocore", &["ocore-store", "ocore-domain"]),
         ]});
         assert!(wrong(&graph(&metadata)).is_empty());
