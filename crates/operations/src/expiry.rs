@@ -1,18 +1,34 @@
 //! What is kept for a time only is deleted when it is over: final dumps, answers to repeated requests, what is left of
 //! logins, and the record of who did what.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use chrono::Utc;
 use ocore_domain::Problem;
 use ocore_store::{audit, dumps, idempotency, login_attempts};
 
-use crate::{Hands, parts::dump};
+use crate::{Hands, leader::Duty, parts::dump};
 
 /// Deletes everything whose time is over.
-pub(crate) async fn delete_expired(hands: &Hands) -> Result<(), Problem> {
-    // One of them may fail without the others.
-    let (dumps, record) = (delete_dumps(hands).await, delete_record(hands).await);
-    let answers = delete_answers(hands).await;
-    dumps.and(record).and(answers)
+pub(crate) struct Expiry;
+
+#[async_trait]
+impl Duty for Expiry {
+    fn name(&self) -> &'static str {
+        "expiry"
+    }
+
+    fn every(&self) -> Duration {
+        Duration::from_secs(600)
+    }
+
+    async fn fulfil(&mut self, hands: &Hands) -> Result<(), Problem> {
+        // One of them may fail without the others.
+        let (dumps, record) = (delete_dumps(hands).await, delete_record(hands).await);
+        let answers = delete_answers(hands).await;
+        dumps.and(record).and(answers)
+    }
 }
 
 async fn delete_answers(hands: &Hands) -> Result<(), Problem> {

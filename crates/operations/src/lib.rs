@@ -13,6 +13,7 @@ pub mod instance_restart;
 pub mod instance_start;
 pub mod instance_stop;
 pub mod instance_update;
+mod leader;
 mod logs;
 mod noop;
 mod observer;

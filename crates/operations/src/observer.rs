@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::{FutureExt, StreamExt, stream};
 use ocore_domain::{
@@ -19,6 +20,7 @@ use tokio::time::timeout;
 
 use crate::{
     Hands,
+    leader::Duty,
     parts::{self, health, postgres},
     server_validate::BOOT_ID,
 };
@@ -31,8 +33,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 const FAILURES: u32 = 2;
 
 /// What is remembered between two looks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Observer {
+    every: Duration,
     failures: HashMap<ServerId, u32>,
 }
 
@@ -45,8 +48,27 @@ struct Seen {
 }
 
 impl Observer {
+    /// One that looks this often.
+    pub(crate) fn new(every: Duration) -> Self {
+        Self {
+            every,
+            failures: HashMap::new(),
+        }
+    }
+}
+
+#[async_trait]
+impl Duty for Observer {
+    fn name(&self) -> &'static str {
+        "observer"
+    }
+
+    fn every(&self) -> Duration {
+        self.every
+    }
+
     /// Looks at everything once.
-    pub(crate) async fn look(&mut self, hands: &Hands) -> Result<(), Problem> {
+    async fn fulfil(&mut self, hands: &Hands) -> Result<(), Problem> {
         let watched = servers::watched(&mut *hands.store().connection().await?).await?;
         self.failures
             .retain(|id, _| watched.iter().any(|server| server.id == *id));

@@ -1,29 +1,19 @@
-//! Everything that works in the background of one process: the worker, and, in one process at a time, what is done
-//! at a steady interval.
+//! Everything that works in the background of one process: the worker, and, when it leads, the duties of the leader.
 
 use std::{sync::Arc, time::Duration};
 
 use ocore_domain::Problem;
-use ocore_store::leases;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
     DEFINITIONS, Hands,
     engine::Limits,
-    expiry,
     faults::Faults,
-    observer::Observer,
+    leader,
     worker::{self, Worker},
 };
-
-/// The one process that looks after everything holds this lease.
-const LEADER: &str = "leader";
-/// How long a leader that is lost is waited for.
-const LEASE: Duration = Duration::from_secs(15);
-/// How often what has expired is looked for.
-const EXPIRY: Duration = Duration::from_secs(600);
 
 /// How much is done at once, and how often.
 #[derive(Clone)]
@@ -59,7 +49,7 @@ impl Runtime {
         };
         let worker = Worker::start(hands.clone(), worker, stopping.clone()).await?;
         let leader = Uuid::now_v7();
-        tokio::spawn(lead(
+        tokio::spawn(leader::lead(
             hands.clone(),
             leader,
             config.health_interval,
@@ -80,59 +70,6 @@ impl Runtime {
             self.hands.hard_stop().cancel();
             self.worker.stopped().await;
         }
-        if let Ok(mut conn) = self.hands.store().connection().await {
-            let _ = leases::release(&mut conn, LEADER, self.leader).await;
-        }
-    }
-}
-
-async fn lead(hands: Hands, id: Uuid, every: Duration, stopping: CancellationToken) {
-    let mut tick = interval(LEASE / 3);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut work: Option<(CancellationToken, tokio::task::JoinHandle<()>)> = None;
-    loop {
-        tokio::select! {
-            _ = tick.tick() => {}
-            () = stopping.cancelled() => break,
-        }
-        let mine = async { leases::take(&mut *hands.store().connection().await?, LEADER, id, LEASE).await };
-        let mine = mine.await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the leader's lease could not be renewed");
-            false
-        });
-        match (mine, &work) {
-            (true, None) => {
-                let stop = stopping.child_token();
-                work = Some((stop.clone(), tokio::spawn(look_after(hands.clone(), every, stop))));
-            }
-            (false, Some(_)) => {
-                if let Some((stop, task)) = work.take() {
-                    stop.cancel();
-                    task.abort();
-                }
-            }
-            _ => {}
-        }
-    }
-    if let Some((_, task)) = work {
-        task.abort();
-    }
-}
-
-/// What the leader does at a steady interval.
-async fn look_after(hands: Hands, every: Duration, stop: CancellationToken) {
-    let mut look = interval(every);
-    look.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut expire = interval(EXPIRY);
-    let mut observer = Observer::default();
-    loop {
-        let done = tokio::select! {
-            _ = look.tick() => observer.look(&hands).await,
-            _ = expire.tick() => expiry::delete_expired(&hands).await,
-            () = stop.cancelled() => return,
-        };
-        if let Err(problem) = done {
-            tracing::warn!(%problem, "looking after servers and instances failed; it is tried again");
-        }
+        leader::resign(&self.hands, self.leader).await;
     }
 }
