@@ -9,6 +9,7 @@ use ocore_domain::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
 
 use crate::{Error, Page, PageRequest, Place, Result, Sealer};
 
@@ -317,6 +318,25 @@ pub async fn on_server(conn: &mut PgConnection, server: ServerId) -> Result<Vec<
     .fetch_all(conn)
     .await?;
     Ok(rows)
+}
+
+/// Instances of an organization that are not gone, in the order of their ids after one: id and name.
+pub async fn names(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<(Uuid, String)>> {
+    let rows = sqlx::query!(
+        "select id, name from instances
+         where organization_id = $1 and status <> 'removed' and ($2::uuid is null or id > $2) order by id limit $3",
+        organization as OrganizationId,
+        after,
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
 }
 
 /// The memory in bytes that is promised to the instances of a server, without one of them.

@@ -7,6 +7,7 @@ use ocore_domain::{
 };
 use secrecy::SecretString;
 use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
 
 use crate::{Page, PageRequest, Place, Result, Sealer};
 
@@ -249,6 +250,25 @@ pub async fn list(
     .fetch_all(conn)
     .await?;
     Ok(Page::from_rows(rows, page.limit, |s| s.name.to_lowercase()))
+}
+
+/// Servers of an organization that are not removed, in the order of their ids after one: id and name.
+pub async fn names(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<(Uuid, String)>> {
+    let rows = sqlx::query!(
+        "select id, name from servers
+         where organization_id = $1 and status <> 'removed' and ($2::uuid is null or id > $2) order by id limit $3",
+        organization as OrganizationId,
+        after,
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
 }
 
 /// Every server that is meant to be reachable, of all tenants: for the observer. One whose validation failed bears

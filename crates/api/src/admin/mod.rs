@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod audit_logs;
+mod operations;
 mod org_members;
 mod orgs;
 mod users;
@@ -29,6 +30,8 @@ pub(crate) fn routes() -> Routes {
         .with(guarded!(users::activate))
         .with(guarded!(api_keys::list))
         .with(guarded!(api_keys::revoke))
+        .with(guarded!(operations::show))
+        .with(guarded!(operations::logs))
         .with(guarded!(audit_logs::list))
         .with(guarded!(audit_logs::verify))
 }

@@ -13,7 +13,7 @@ macro_rules! select {
             Operation,
             r#"select o.id as "id: _", o.organization_id as "organization_id: _", o.kind, o.subject_kind, o.subject_id,
                    o.subject_name, o.server_id as "server_id: _", o.params, o.state as "state: _", o.error as "error: _",
-                   o.attempt, o.worker_id, o.retry_of as "retry_of: _", o.created_at, o.started_at, o.finished_at,
+                   o.attempt, o.worker_id, o.retry_of as "retry_of: _", o.part_of as "part_of: _", o.created_at, o.started_at, o.finished_at,
                    o.cancel_requested_at,
                    case when o.state <> 'queued' then null
                         when exists (select 1 from operation_leases l where l.serial_key = o.serial_key)
@@ -111,6 +111,62 @@ pub async fn open_for_subject(conn: &mut PgConnection, subject: Uuid) -> Result<
     .fetch_optional(conn)
     .await?;
     Ok(operation)
+}
+
+/// The operation on a subject that another one began last.
+pub async fn newest_part(
+    conn: &mut PgConnection,
+    whole: OperationId,
+    subject: Uuid,
+) -> Result<Option<Operation>> {
+    let operation = select!(
+        "where o.part_of = $1 and o.subject_id = $2 order by o.id desc limit 1",
+        whole as OperationId,
+        subject,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(operation)
+}
+
+/// How many operations of a kind another one began that did what they were for.
+pub async fn parts_done(conn: &mut PgConnection, whole: OperationId, kind: &str) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"select count(*) as "count!" from operations where part_of = $1 and kind = $2 and state = 'done'"#,
+        whole as OperationId,
+        kind,
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Operations of an organization that are not final, beside one of them: the oldest first, at most so many.
+pub async fn open_beside(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    beside: OperationId,
+    limit: i64,
+) -> Result<Vec<Operation>> {
+    let operations = select!(
+        "where o.organization_id = $1 and o.id <> $2 and o.finished_at is null order by o.created_at, o.id limit $3",
+        organization as OrganizationId,
+        beside as OperationId,
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(operations)
+}
+
+/// Which of these operations are not final.
+pub async fn still_open(conn: &mut PgConnection, among: &[OperationId]) -> Result<Vec<OperationId>> {
+    let ids: Vec<Uuid> = among.iter().map(|id| id.uuid()).collect();
+    Ok(sqlx::query_scalar!(
+        r#"select id as "id: OperationId" from operations where id = any($1) and finished_at is null"#,
+        &ids,
+    )
+    .fetch_all(conn)
+    .await?)
 }
 
 /// The operation that was begun last on a subject.
