@@ -12,14 +12,14 @@ use ocore_store::{PgConnection, admin as rows, organizations, users};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Wanted;
+use super::WantedOrganizations;
 use crate::{
     Api,
     access::{Act, Allowed, ServerAdmin},
     body::{Json, Query},
     checks::Checks,
     organizations::{check_name, check_slug, delete as deletion, lock},
-    page::{self, List},
+    page::List,
     problem::{Answer, Failure},
 };
 
@@ -83,16 +83,16 @@ async fn find(conn: &mut PgConnection, id: OrganizationId) -> Answer<Organizatio
         .ok_or_else(|| Failure::not_found("organization", &id.to_string()))
 }
 
-/// All organizations, by slug
+/// All organizations, by slug unless told otherwise
 #[utoipa::path(
-    get, path = "/api/admin/orgs", operation_id = "listAllOrganizations", tag = "administration", params(Wanted),
+    get, path = "/api/admin/orgs", operation_id = "listAllOrganizations", tag = "administration", params(WantedOrganizations),
     responses((status = 200, body = List<OrganizationOverview>))
 )]
 pub(super) async fn list(
     allowed: Allowed<ServerAdmin>,
-    Query(query): Query<Wanted>,
+    Query(query): Query<WantedOrganizations>,
 ) -> Answer<Answered<List<OrganizationOverview>>> {
-    let page = page::wanted::<String>(query.limit, query.cursor)?;
+    let page = query.page()?;
     let mut conn = allowed.read_outside().await?;
     let rows = rows::organizations(&mut conn, query.search.as_deref(), &page).await?;
     Ok(Answered(rows.map(OrganizationOverview::from).into()))

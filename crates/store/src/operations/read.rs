@@ -1,14 +1,17 @@
 //! Operations as people see them, and their wish to stop one.
 
-use ocore_domain::{OperationId, OrganizationId, operation::OperationState};
+use ocore_domain::{OperationId, OrganizationId, operation::OperationState, sort::OperationSort};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Operation, Step};
-use crate::{Page, PageRequest, Result, notifications};
+use crate::{
+    After, Page, Result, Sorted, notifications,
+    page::{in_order, moment},
+};
 
 macro_rules! select {
-    ($tail:literal $(, $argument:expr)* $(,)?) => {
+    ($tail:literal $(+ $more:literal)* $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             Operation,
             r#"select o.id as "id: _", o.organization_id as "organization_id: _", o.kind, o.subject_kind, o.subject_id,
@@ -22,7 +25,7 @@ macro_rules! select {
                                 and exists (select 1 from operation_leases l where l.group_key = o.group_key)
                             then 'room on its server'
                         else 'a free worker' end as waiting_for
-               from operations o "# + $tail
+               from operations o "# + $tail $(+ $more)*
             $(, $argument)*
         )
     };
@@ -62,31 +65,34 @@ pub struct Filter {
     pub subject: Option<Uuid>,
 }
 
-/// Operations, newest first.
+/// Operations.
 pub async fn list(
     conn: &mut PgConnection,
     organization: OrganizationId,
     filter: &Filter,
-    page: &PageRequest,
+    page: &Sorted<OperationSort>,
 ) -> Result<Page<Operation>> {
-    let before = page.cursor.as_deref().and_then(|c| c.parse::<Uuid>().ok());
-    let rows = select!(
-        "where o.organization_id = $1
-             and ($2::text is null or o.state = $2)
-             and ($3::text is null or o.kind = $3)
-             and ($4::uuid is null or o.subject_id = $4)
-             and ($5::uuid is null or o.id < $5)
-         order by o.id desc limit $6",
-        organization as OrganizationId,
-        filter.state as Option<OperationState>,
-        filter.kind,
-        filter.subject,
-        before,
-        page.limit + 1,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(Page::from_rows(rows, page.limit, |o| o.id.to_string()))
+    use OperationSort as By;
+    let rows = in_order!(
+        select, conn, page,
+        (
+            organization as OrganizationId,
+            filter.state as Option<OperationState>,
+            filter.kind,
+            filter.subject,
+        ),
+        "where o.organization_id = $4
+             and ($5::text is null or o.state = $5)
+             and ($6::text is null or o.kind = $6)
+             and ($7::uuid is null or o.subject_id = $7)",
+        by "o.id" {
+            By::CreatedAt, By::CreatedAtBack => "o.created_at" from "$1::text::timestamptz",
+        }
+    );
+    Ok(page.page(rows, |row| After {
+        key: Some(moment(row.created_at)),
+        id: row.id.uuid(),
+    }))
 }
 
 /// The steps of an operation, in order.
