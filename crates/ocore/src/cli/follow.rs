@@ -50,14 +50,15 @@ pub(crate) async fn follow_in(
         end = to_the_end(session, place, id, &mut progress) => end,
         _ = tokio::signal::ctrl_c() => {
             drop(progress);
-            let mut told = format!(
-                "\nNo longer watching; the operation goes on.\n  Watch:  {} follow {id}",
+            let cancel = if place.path == OURS.path {
+                format!("\n  Cancel: ocore operation cancel {id}")
+            } else {
+                String::new()
+            };
+            Err(Failure::Detached(format!(
+                "\nNo longer watching; the operation goes on.\n  Watch:  {} follow {id}{cancel}",
                 place.command
-            );
-            if place.path == OURS.path {
-                told += &format!("\n  Cancel: ocore operation cancel {id}");
-            }
-            Err(Failure::Detached(told))
+            )))
         }
     }
 }

@@ -106,7 +106,7 @@ pub(crate) struct Wait {
 }
 
 /// What every command works with.
-struct Session {
+pub(crate) struct Session {
     client: Client,
     output: Output,
 }

@@ -43,10 +43,9 @@ fn operation(state: &str) -> Value {
 
 /// A stream that ends with its operation in a state, or in the middle.
 fn stream(state: Option<&str>) -> Response {
-    let mut text = format!("event: operation\ndata: {}\n\n", operation("running"));
-    if let Some(state) = state {
-        text += &format!("event: end\ndata: {}\n\n", operation(state));
-    }
+    let begin = format!("event: operation\ndata: {}\n\n", operation("running"));
+    let end = state.map(|state| format!("event: end\ndata: {}\n\n", operation(state)));
+    let text = [begin, end.unwrap_or_default()].concat();
     ([(header::CONTENT_TYPE, "text/event-stream")], text).into_response()
 }
 
