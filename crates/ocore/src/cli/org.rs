@@ -50,7 +50,7 @@ pub(crate) enum Command {
     /// Delete the organization. Only its owner can, with a token of their own.
     Delete {
         #[command(flatten)]
-        delete: Delete,
+        delete: Deletion,
     },
     /// How the organization works; without a verb, shows it.
     Settings {
@@ -61,7 +61,7 @@ pub(crate) enum Command {
 
 /// How an organization is deleted, and with what.
 #[derive(Args)]
-pub(crate) struct Delete {
+pub(crate) struct Deletion {
     /// Delete its instances and remove its servers too; otherwise it must have none.
     #[arg(long)]
     cascade: bool,
@@ -181,7 +181,7 @@ async fn transfer(session: &Session, to: &str, yes: Option<String>) -> Result<()
         .result(&answer, || table(member::COLUMNS, rows(&answer)))
 }
 
-async fn delete_ours(session: &Session, delete: Delete) -> Result<(), Failure> {
+async fn delete_ours(session: &Session, delete: Deletion) -> Result<(), Failure> {
     let organization = session.client.get(&["org"], &[]).await?;
     let query = delete.confirmed(&organization)?;
     let answer = session.client.delete(&["org"], &query).await;
@@ -203,7 +203,7 @@ pub(crate) fn advised(failure: Failure) -> Failure {
     failure
 }
 
-impl Delete {
+impl Deletion {
     /// What is asked of the API, after it was confirmed.
     pub(crate) fn confirmed(&self, organization: &Value) -> Result<Vec<(&'static str, String)>, Failure> {
         let (name, slug) = (value(organization, "name")?, value(organization, "slug")?);

@@ -9,7 +9,7 @@ use crate::cli::{
     Session,
     confirm::confirm,
     failure::Failure,
-    org::{self, Delete, deleted},
+    org::{self, Deletion, deleted},
     output::{Column, ago, fields, table, text},
     resolve::{Kind, Page, list, rows, value},
     values::one_of,
@@ -63,7 +63,7 @@ pub(crate) enum Command {
         /// Slug, name or id.
         organization: String,
         #[command(flatten)]
-        delete: Delete,
+        delete: Deletion,
     },
 }
 
