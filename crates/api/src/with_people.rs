@@ -428,6 +428,119 @@ async fn only_an_empty_organization_is_deleted_and_only_by_its_owner(pool: PgPoo
 }
 
 #[sqlx::test(migrations = "../store/migrations")]
+async fn an_organization_with_all_it_has_is_deleted_by_an_operation(pool: PgPool) {
+    let world = World::new(pool.clone());
+    let (id, owner) = world.organization("acme").await;
+    let admin = world.member(id, "admin@acme.example", SystemRole::Admin).await;
+    let send = async |by: Person, method: &str, path: &str| world.send(by, method, path, Value::Null).await;
+    let path = "/api/org?confirm=acme&cascade=true";
+    send(admin, "DELETE", path).await.problem(403, "auth.forbidden");
+    send(owner, "DELETE", "/api/org?cascade=true")
+        .await
+        .problem(400, "request.confirmation_missing");
+    let alone = send(owner, "DELETE", "/api/org?confirm=acme&keepDump=false").await;
+    alone.problem(400, "request.invalid");
+    let begun = send(owner, "DELETE", path).await.ok(202);
+    let operation = begun["operation"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        (
+            &begun["operation"]["kind"],
+            &begun["operation"]["subjectKind"],
+            &begun["organization"]["deletionOperationId"]
+        ),
+        (
+            &json!("organization_delete"),
+            &json!("organization"),
+            &json!(operation)
+        )
+    );
+    let titles: Vec<_> = begun["operation"]["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        titles,
+        [
+            "end_operations",
+            "delete_instances",
+            "remove_servers",
+            "delete_organization"
+        ]
+    );
+    // Whoever may look at operations may follow it; only the owner stops it.
+    let shown = format!("/api/operations/{operation}");
+    send(admin, "GET", &shown).await.ok(200);
+    let cancel = format!("{shown}/cancel");
+    world
+        .post(admin, &cancel, json!({}))
+        .await
+        .problem(403, "auth.forbidden");
+    // It is not begun twice, and nothing new is made meanwhile.
+    let twice = send(owner, "DELETE", path).await;
+    assert_eq!(twice.body["operationId"], operation.as_str());
+    twice.problem(409, "operation.in_progress");
+    let developer = world.role(id, SystemRole::Developer).await;
+    for (path, body) in [
+        ("/api/servers", json!({"name": "late", "authMethod": "local"})),
+        (
+            "/api/roles",
+            json!({"name": "Late", "permissionIds": ["view:servers"]}),
+        ),
+        (
+            "/api/api-keys",
+            json!({"name": "late", "permissions": ["view:servers"]}),
+        ),
+        (
+            "/api/members/invite",
+            json!({"email": "late@acme.example", "roleId": developer}),
+        ),
+        ("/api/invite-links", json!({"roleId": developer})),
+    ] {
+        let refused = world.post(owner, path, body).await;
+        let detail = refused.problem(409, "operation.in_progress");
+        assert!(detail.contains("is being deleted"), "{path}: {detail}");
+    }
+    world.post(owner, &cancel, json!({})).await.ok(202);
+    let organization = send(owner, "GET", "/api/org").await.ok(200);
+    assert_eq!(organization["deletionOperationId"], Value::Null);
+    // Begun again as what it was.
+    let again = world
+        .post(owner, &format!("{shown}/retry"), json!({}))
+        .await
+        .ok(202);
+    assert_eq!(again["retryOf"], operation.as_str());
+    let organization = send(owner, "GET", "/api/org").await.ok(200);
+    assert_eq!(organization["deletionOperationId"], again["id"]);
+    let actions: Vec<String> = world.recorded(id).await.into_iter().map(|it| it.0).collect();
+    assert_eq!(
+        actions,
+        [
+            "org.deletion_requested",
+            "operation.cancelled",
+            "operation.retried"
+        ]
+    );
+    // At the end it is recorded as done by who asked for it.
+    let record: Value = sqlx::query_scalar("select params -> 'record' from operations where id = $1::uuid")
+        .bind(uuid::Uuid::parse_str(&operation).unwrap())
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(
+        (&record["action"], &record["userId"], &record["resourceId"]),
+        (&json!("org.deleted"), &json!(owner.id), &json!(id))
+    );
+    let first = world
+        .member(OrganizationId::DEFAULT, "first@acme.example", SystemRole::Owner)
+        .await;
+    send(first, "DELETE", "/api/org?confirm=default&cascade=true")
+        .await
+        .problem(409, "state.conflict");
+}
+
+#[sqlx::test(migrations = "../store/migrations")]
 async fn who_is_invited_comes_in(pool: PgPool) {
     let world = World::new(pool);
     let (id, owner) = world.organization("acme").await;

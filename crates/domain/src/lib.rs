@@ -11,6 +11,7 @@ mod organization_slug;
 pub mod problem;
 pub mod server;
 pub mod slug;
+pub mod sort;
 mod words;
 
 pub use id::{

@@ -1,7 +1,7 @@
 //! What people do to operations.
 
 use ocore_domain::{
-    Code, InstanceId, OperationId, Problem, ServerId,
+    Code, InstanceId, OperationId, OrganizationId, Problem, ServerId,
     instance::Transition,
     operation::{OperationState, StepState},
     server::ServerStatus,
@@ -19,7 +19,7 @@ use crate::{
     definition,
     engine::{self, Definition},
     instance_create, instance_delete, instance_restart, instance_start, instance_stop, instance_update,
-    server_remove, server_validate,
+    organization_delete, server_remove, server_validate,
 };
 
 /// An operation on a server's instance, one at a time for each instance and a bounded number for each server.
@@ -71,7 +71,7 @@ pub(crate) async fn lock_unless_busy(tx: &mut PgConnection, server: &servers::Se
     ))
 }
 
-fn serial_key(kind: &str, id: Uuid) -> String {
+pub(crate) fn serial_key(kind: &str, id: Uuid) -> String {
     format!("{kind}:{id}")
 }
 
@@ -158,10 +158,12 @@ pub async fn retry(tx: &mut PgConnection, operation: &Operation) -> Result<Opera
             "Look at the newest one, and begin anew what is still wanted.",
         );
     }
-    let id = if operation.subject_kind.as_deref() == Some("server") {
-        server_again(tx, operation, ServerId::from(subject)).await?
-    } else {
-        instance_again(tx, operation, InstanceId::from(subject)).await?
+    let id = match operation.subject_kind.as_deref() {
+        Some("server") => server_again(tx, operation, ServerId::from(subject)).await?,
+        Some("organization") => {
+            organization_delete::again(tx, OrganizationId::from(subject), &params(operation)?).await?
+        }
+        _ => instance_again(tx, operation, InstanceId::from(subject)).await?,
     };
     operations::set_retry_of(tx, id, operation.id).await?;
     Ok(id)
@@ -221,7 +223,7 @@ fn params<T: DeserializeOwned>(operation: &Operation) -> Result<T, Problem> {
     serde_json::from_value(operation.params.clone()).map_err(Problem::internal)
 }
 
-fn gone(what: &str) -> Problem {
+pub(crate) fn gone(what: &str) -> Problem {
     Problem::new(
         Code::NotFound,
         format!("The {what} is gone"),

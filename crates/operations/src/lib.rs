@@ -17,6 +17,7 @@ mod leader;
 mod logs;
 mod noop;
 mod observer;
+pub mod organization_delete;
 mod parts;
 mod runtime;
 pub mod server_remove;
@@ -41,9 +42,16 @@ static DEFINITIONS: &[&Definition] = &[
     &instance_stop::DEFINITION,
     &instance_update::DEFINITION,
     &noop::DEFINITION,
+    &organization_delete::DEFINITION,
     &server_remove::DEFINITION,
     &server_validate::DEFINITION,
 ];
+
+/// Whether an operation only begins others and waits for them. It takes none of a worker's room, which those need: however
+/// many such operations there are, they are not in the way of what they wait for.
+fn only_waits(kind: &str) -> bool {
+    kind == organization_delete::DEFINITION.kind
+}
 
 fn definition(kind: &str) -> Option<&'static Definition> {
     DEFINITIONS

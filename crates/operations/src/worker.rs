@@ -22,6 +22,7 @@ use crate::{
     Hands,
     engine::{self, Definition, LetGo, Limits},
     faults::Faults,
+    only_waits,
 };
 
 /// How often a worker says that it lives.
@@ -187,6 +188,13 @@ impl Worker {
             return Some(Finish::of(&claim, OperationState::Done));
         }
         let (id, worker) = (claim.id, self.clone());
+        let permit = if only_waits(definition.kind) {
+            drop(permit);
+            self.room_made.notify_one();
+            None
+        } else {
+            Some(permit)
+        };
         // Held until the handle is in: a task that ends at once finds it there to take out.
         let mut running = self.running();
         let work = self.tasks.spawn(async move {

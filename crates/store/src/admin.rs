@@ -1,10 +1,18 @@
 //! What who administers the installation sees: organizations, people and keys, whosever they are.
 
 use chrono::{DateTime, Utc};
-use ocore_domain::{ApiKeyId, OrganizationId, OrganizationSlug, UserId, access::Scope};
+use ocore_domain::{
+    ApiKeyId, OrganizationId, OrganizationSlug, UserId,
+    access::Scope,
+    sort::{ApiKeySort, OrganizationSort, UserSort},
+};
 use sqlx::{PgConnection, types::Json};
 
-use crate::{Page, PageRequest, Result, users::User};
+use crate::{
+    After, Page, Result, Sorted,
+    page::{in_order, moment},
+    users::User,
+};
 
 /// An organization that is not deleted, and how much there is of it.
 #[derive(Clone, Debug)]
@@ -27,7 +35,7 @@ pub struct Organization {
 }
 
 macro_rules! organizations {
-    ($tail:literal $(, $argument:expr)* $(,)?) => {
+    ($tail:literal $(+ $more:literal)* $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             Organization,
             r#"select o.id as "id: _", o.name, o.slug as "slug: _", o.logo_url, o.created_at, o.updated_at,
@@ -39,30 +47,38 @@ macro_rules! organizations {
                     where i.organization_id = o.id and i.status <> 'removed') as "instances!"
                from organizations o
                left join members m on m.organization_id = o.id and m.is_owner
-               left join users u on u.id = m.user_id "# + $tail
+               left join users u on u.id = m.user_id "# + $tail $(+ $more)*
             $(, $argument)*
         )
     };
 }
 
-/// Organizations by slug.
+/// Organizations.
 pub async fn organizations(
     conn: &mut PgConnection,
     search: Option<&str>,
-    page: &PageRequest,
+    page: &Sorted<OrganizationSort>,
 ) -> Result<Page<Organization>> {
-    let rows = organizations!(
+    use OrganizationSort as By;
+    let rows = in_order!(
+        organizations, conn, page,
+        (search),
         "where o.deleted_at is null
-             and ($1::text is null or strpos(lower(o.name || ' ' || o.slug), lower($1)) > 0)
-             and ($2::text is null or o.slug > $2)
-         order by o.slug limit $3",
-        search,
-        page.cursor,
-        page.limit + 1,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(Page::from_rows(rows, page.limit, |o| o.slug.to_string()))
+             and ($4::text is null or strpos(lower(o.name || ' ' || o.slug), lower($4)) > 0)",
+        by "o.id" {
+            By::Slug, By::SlugBack => "o.slug" from "$1::text",
+            By::Name, By::NameBack => "lower(o.name)" from "lower($1::text)",
+            By::CreatedAt, By::CreatedAtBack => "o.created_at" from "$1::text::timestamptz",
+        }
+    );
+    Ok(page.page(rows, |row| After {
+        key: match page.sort {
+            By::Slug | By::SlugBack => Some(row.slug.to_string()),
+            By::Name | By::NameBack => Some(row.name.clone()),
+            By::CreatedAt | By::CreatedAtBack => Some(moment(row.created_at)),
+        },
+        id: row.id.uuid(),
+    }))
 }
 
 /// One organization.
@@ -73,24 +89,45 @@ pub async fn organization(conn: &mut PgConnection, id: OrganizationId) -> Result
     Ok(organization)
 }
 
-/// People by e-mail address.
-pub async fn users(conn: &mut PgConnection, search: Option<&str>, page: &PageRequest) -> Result<Page<User>> {
-    let rows = sqlx::query_as!(
-        User,
-        r#"select id as "id: UserId", email, name, password_hash, email_verified_at, is_server_admin,
-               totp_secret_sealed, totp_enabled_at, totp_last_step, deactivated_at, last_login_at, created_at
-           from users
-           where ($1::text is null or strpos(lower(name || ' ' || email), lower($1)) > 0)
-               and ($2::text is null or lower(email) > $2)
-           order by lower(email) limit $3"#,
-        search,
-        page.cursor,
-        page.limit + 1,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(Page::from_rows(rows, page.limit, |user| {
-        user.email.to_lowercase()
+macro_rules! users {
+    ($tail:literal $(+ $more:literal)* $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            User,
+            r#"select id as "id: UserId", email, name, password_hash, email_verified_at, is_server_admin,
+                   totp_secret_sealed, totp_enabled_at, totp_last_step, deactivated_at, last_login_at, created_at
+               from users "# + $tail $(+ $more)*
+            $(, $argument)*
+        )
+    };
+}
+
+/// People.
+pub async fn users(
+    conn: &mut PgConnection,
+    search: Option<&str>,
+    page: &Sorted<UserSort>,
+) -> Result<Page<User>> {
+    use UserSort as By;
+    let rows = in_order!(
+        users, conn, page,
+        (search),
+        "where ($4::text is null or strpos(lower(name || ' ' || email), lower($4)) > 0)",
+        by "id" {
+            By::Email, By::EmailBack => "lower(email)" from "lower($1::text)",
+            By::Name, By::NameBack => "lower(name)" from "lower($1::text)",
+            By::CreatedAt, By::CreatedAtBack => "created_at" from "$1::text::timestamptz",
+            By::LastLoginAt, By::LastLoginAtBack => "coalesce(last_login_at, '-infinity')"
+                from "coalesce($1::text::timestamptz, '-infinity')",
+        }
+    );
+    Ok(page.page(rows, |row| After {
+        key: match page.sort {
+            By::Email | By::EmailBack => Some(row.email.clone()),
+            By::Name | By::NameBack => Some(row.name.clone()),
+            By::CreatedAt | By::CreatedAtBack => Some(moment(row.created_at)),
+            By::LastLoginAt | By::LastLoginAtBack => row.last_login_at.map(moment),
+        },
+        id: row.id.uuid(),
     }))
 }
 
@@ -148,7 +185,7 @@ pub struct ApiKey {
 }
 
 macro_rules! api_keys {
-    ($tail:literal $(, $argument:expr)* $(,)?) => {
+    ($tail:literal $(+ $more:literal)* $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             ApiKey,
             r#"select k.id as "id: _", k.name, k.prefix, k.permissions, k.scope as "scope: _", k.is_server_admin,
@@ -156,31 +193,40 @@ macro_rules! api_keys {
                    o.id as "organization_id: _", o.name as organization_name, o.slug as "organization_slug: _"
                from api_keys k
                join organizations o on o.id = k.organization_id and o.deleted_at is null
-               left join users u on u.id = k.created_by "# + $tail
+               left join users u on u.id = k.created_by "# + $tail $(+ $more)*
             $(, $argument)*
         )
     };
 }
 
-/// Keys that are not revoked, newest first.
+/// Keys that are not revoked.
 pub async fn api_keys(
     conn: &mut PgConnection,
     search: Option<&str>,
-    page: &PageRequest,
+    page: &Sorted<ApiKeySort>,
 ) -> Result<Page<ApiKey>> {
-    let rows = api_keys!(
+    use ApiKeySort as By;
+    let rows = in_order!(
+        api_keys, conn, page,
+        (search),
         "where k.revoked_at is null
-             and ($1::text is null
-                  or strpos(lower(k.name || ' ' || k.prefix || ' ' || o.name || ' ' || o.slug), lower($1)) > 0)
-             and ($2::text is null or k.id < $2::uuid)
-         order by k.id desc limit $3",
-        search,
-        page.cursor,
-        page.limit + 1,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(Page::from_rows(rows, page.limit, |key| key.id.to_string()))
+             and ($4::text is null
+                  or strpos(lower(k.name || ' ' || k.prefix || ' ' || o.name || ' ' || o.slug), lower($4)) > 0)",
+        by "k.id" {
+            By::CreatedAt, By::CreatedAtBack => "k.created_at" from "$1::text::timestamptz",
+            By::Name, By::NameBack => "lower(k.name)" from "lower($1::text)",
+            By::LastUsedAt, By::LastUsedAtBack => "coalesce(k.last_used_at, '-infinity')"
+                from "coalesce($1::text::timestamptz, '-infinity')",
+        }
+    );
+    Ok(page.page(rows, |row| After {
+        key: match page.sort {
+            By::CreatedAt | By::CreatedAtBack => Some(moment(row.created_at)),
+            By::Name | By::NameBack => Some(row.name.clone()),
+            By::LastUsedAt | By::LastUsedAtBack => row.last_used_at.map(moment),
+        },
+        id: row.id.uuid(),
+    }))
 }
 
 /// One key that is not revoked, locked until the transaction ends.

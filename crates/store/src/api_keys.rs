@@ -4,12 +4,17 @@ use chrono::{DateTime, Utc};
 use ocore_domain::{
     ApiKeyId, OrganizationId, UserId,
     access::{Permissions, Scope},
+    sort::ApiKeySort,
 };
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, types::Json};
 
-use crate::{Page, PageRequest, Result, scopes::limits};
+use crate::{
+    After, Page, Result, Sorted,
+    page::{in_order, moment},
+    scopes::limits,
+};
 
 /// What a key is to be.
 #[derive(Clone, Debug)]
@@ -179,33 +184,43 @@ impl ApiKey {
 }
 
 macro_rules! select {
-    ($tail:literal $(, $argument:expr)* $(,)?) => {
+    ($tail:literal $(+ $more:literal)* $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             ApiKey,
             r#"select k.id as "id: _", k.name, k.prefix, k.permissions, k.scope as "scope: _", k.is_server_admin,
                    k.created_by as "created_by: _", u.name as "creator?", k.created_at, k.expires_at, k.last_used_at
-               from api_keys k left join users u on u.id = k.created_by "# + $tail
+               from api_keys k left join users u on u.id = k.created_by "# + $tail $(+ $more)*
             $(, $argument)*
         )
     };
 }
 
-/// Keys of an organization that are not revoked, newest first.
+/// Keys of an organization that are not revoked.
 pub async fn list(
     conn: &mut PgConnection,
     organization: OrganizationId,
-    page: &PageRequest,
+    page: &Sorted<ApiKeySort>,
 ) -> Result<Page<ApiKey>> {
-    let rows = select!(
-        "where k.organization_id = $1 and k.revoked_at is null and ($2::text is null or k.id < $2::uuid)
-         order by k.id desc limit $3",
-        organization as OrganizationId,
-        page.cursor,
-        page.limit + 1,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(Page::from_rows(rows, page.limit, |key| key.id.to_string()))
+    use ApiKeySort as By;
+    let rows = in_order!(
+        select, conn, page,
+        (organization as OrganizationId),
+        "where k.organization_id = $4 and k.revoked_at is null",
+        by "k.id" {
+            By::CreatedAt, By::CreatedAtBack => "k.created_at" from "$1::text::timestamptz",
+            By::Name, By::NameBack => "lower(k.name)" from "lower($1::text)",
+            By::LastUsedAt, By::LastUsedAtBack => "coalesce(k.last_used_at, '-infinity')"
+                from "coalesce($1::text::timestamptz, '-infinity')",
+        }
+    );
+    Ok(page.page(rows, |row| After {
+        key: match page.sort {
+            By::CreatedAt | By::CreatedAtBack => Some(moment(row.created_at)),
+            By::Name | By::NameBack => Some(row.name.clone()),
+            By::LastUsedAt | By::LastUsedAtBack => row.last_used_at.map(moment),
+        },
+        id: row.id.uuid(),
+    }))
 }
 
 /// One key that is not revoked.

@@ -75,10 +75,19 @@ impl Error {
     }
 }
 
+/// Refuses what is new in an organization that is being deleted: see `ocore_organization_lives` in the migrations.
+const BEING_DELETED: &str = "organizations_being_deleted";
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Problem(problem) => problem,
+            error if error.constraint() == Some(BEING_DELETED) => Self::new(
+                Code::OperationInProgress,
+                "The organization is being deleted with all it has, so nothing new is made in it",
+                "Use another organization; or cancel the operation that deletes this one, while it still can be \
+                 (GET /api/operations?kind=organization_delete).",
+            ),
             error if error.is_unavailable() => Self::new(
                 Code::StoreUnavailable,
                 "oCore's own database does not answer",

@@ -6,11 +6,16 @@ use chrono::{DateTime, Utc};
 use ocore_domain::{
     InstanceId, OrganizationId, Problem, ServerId, Slug,
     instance::{Edition, EnvironmentType, Health, InstanceStatus, Names, Settings, Transition},
+    sort::InstanceSort,
 };
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
 
-use crate::{Error, Page, PageRequest, Place, Result, Sealer};
+use crate::{
+    After, Error, Page, Place, Result, Sealer, Sorted,
+    page::{in_order, moment},
+};
 
 /// An instance, without its secrets.
 #[derive(Clone, Debug)]
@@ -230,7 +235,7 @@ pub fn open_values(sealer: &Sealer, instance: &Instance, sealed: &[u8]) -> Resul
 }
 
 macro_rules! select {
-    ($tail:literal $(, $argument:expr)* $(,)?) => {
+    ($tail:literal $(+ $more:literal)* $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             Instance,
             r#"select i.id as "id: _", i.organization_id as "organization_id: _", i.server_id as "server_id: _",
@@ -240,7 +245,7 @@ macro_rules! select {
                    i.longpolling_port, i.health as "health: _", i.health_detail, i.container_state, i.http_ok,
                    i.database_ok, i.restart_count, i.observed_at, i.last_seen_at, i.last_restart_at, i.created_at,
                    i.updated_at, i.revision
-               from instances i join servers s on s.id = i.server_id "# + $tail
+               from instances i join servers s on s.id = i.server_id "# + $tail $(+ $more)*
             $(, $argument)*
         )
     };
@@ -282,30 +287,40 @@ pub struct Filter {
     pub status: Option<InstanceStatus>,
 }
 
-/// Instances by name.
+/// Instances.
 pub async fn list(
     conn: &mut PgConnection,
     organization: OrganizationId,
     filter: &Filter,
-    page: &PageRequest,
+    page: &Sorted<InstanceSort>,
 ) -> Result<Page<Instance>> {
-    let rows = select!(
-        "where i.organization_id = $1 and i.status <> 'removed'
-             and ($2::text is null or strpos(lower(i.name || ' ' || i.slug), lower($2)) > 0)
-             and ($3::uuid is null or i.server_id = $3)
-             and ($4::text is null or i.status = $4)
-             and ($5::text is null or lower(i.name) > $5)
-         order by lower(i.name) limit $6",
-        organization as OrganizationId,
-        filter.search,
-        filter.server as Option<ServerId>,
-        filter.status as Option<InstanceStatus>,
-        page.cursor,
-        page.limit + 1,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(Page::from_rows(rows, page.limit, |i| i.name.to_lowercase()))
+    use InstanceSort as By;
+    let rows = in_order!(
+        select, conn, page,
+        (
+            organization as OrganizationId,
+            filter.search,
+            filter.server as Option<ServerId>,
+            filter.status as Option<InstanceStatus>,
+        ),
+        "where i.organization_id = $4 and i.status <> 'removed'
+             and ($5::text is null or strpos(lower(i.name || ' ' || i.slug), lower($5)) > 0)
+             and ($6::uuid is null or i.server_id = $6)
+             and ($7::text is null or i.status = $7)",
+        by "i.id" {
+            By::Name, By::NameBack => "lower(i.name)" from "lower($1::text)",
+            By::CreatedAt, By::CreatedAtBack => "i.created_at" from "$1::text::timestamptz",
+            By::Status, By::StatusBack => "i.status" from "$1::text",
+        }
+    );
+    Ok(page.page(rows, |row| After {
+        key: match page.sort {
+            By::Name | By::NameBack => Some(row.name.clone()),
+            By::CreatedAt | By::CreatedAtBack => Some(moment(row.created_at)),
+            By::Status | By::StatusBack => Some(row.status.to_string()),
+        },
+        id: row.id.uuid(),
+    }))
 }
 
 /// The instances that have parts on a server: for the observer and for removing the server.
@@ -317,6 +332,25 @@ pub async fn on_server(conn: &mut PgConnection, server: ServerId) -> Result<Vec<
     .fetch_all(conn)
     .await?;
     Ok(rows)
+}
+
+/// Instances of an organization that are not gone, in the order of their ids after one: id and name.
+pub async fn names(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<(Uuid, String)>> {
+    let rows = sqlx::query!(
+        "select id, name from instances
+         where organization_id = $1 and status <> 'removed' and ($2::uuid is null or id > $2) order by id limit $3",
+        organization as OrganizationId,
+        after,
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
 }
 
 /// The memory in bytes that is promised to the instances of a server, without one of them.

@@ -54,7 +54,7 @@ use sqlx::{
 
 pub use error::{Error, Result};
 pub use migrate::migrate;
-pub use page::{Page, PageRequest};
+pub use page::{After, NotACursor, Page, PageRequest, Sorted};
 pub use seal::{Place, Sealer};
 pub use sqlx::PgConnection;
 

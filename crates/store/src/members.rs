@@ -4,10 +4,15 @@ use chrono::{DateTime, Utc};
 use ocore_domain::{
     OrganizationId, Problem, RoleId, UserId,
     access::{Scope, SystemRole},
+    sort::MemberSort,
 };
 use sqlx::{PgConnection, types::Json};
 
-use crate::{Page, PageRequest, Result, api_keys, scopes::limits};
+use crate::{
+    After, Page, Result, Sorted, api_keys,
+    page::{in_order, moment},
+    scopes::limits,
+};
 
 /// A member.
 #[derive(Clone, Debug)]
@@ -38,38 +43,48 @@ impl Member {
 }
 
 macro_rules! select {
-    ($tail:literal $(, $argument:expr)* $(,)?) => {
+    ($tail:literal $(+ $more:literal)* $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             Member,
             r#"select m.user_id as "user_id: _", u.email, u.name, m.role_id as "role_id: _", r.name as role_name,
                    r.permissions, m.is_owner, m.scope as "scope: _", m.joined_at, u.last_login_at, u.deactivated_at,
                    m.revision
-               from members m join users u on u.id = m.user_id join roles r on r.id = m.role_id "# + $tail
+               from members m join users u on u.id = m.user_id join roles r on r.id = m.role_id "# + $tail $(+ $more)*
             $(, $argument)*
         )
     };
 }
 
-/// Members by e-mail address.
+/// Members.
 pub async fn list(
     conn: &mut PgConnection,
     organization: OrganizationId,
     search: Option<&str>,
-    page: &PageRequest,
+    page: &Sorted<MemberSort>,
 ) -> Result<Page<Member>> {
-    let rows = select!(
-        "where m.organization_id = $1
-             and ($2::text is null or strpos(lower(u.name || ' ' || u.email), lower($2)) > 0)
-             and ($3::text is null or lower(u.email) > $3)
-         order by lower(u.email) limit $4",
-        organization as OrganizationId,
-        search,
-        page.cursor,
-        page.limit + 1,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(Page::from_rows(rows, page.limit, |m| m.email.to_lowercase()))
+    use MemberSort as By;
+    let rows = in_order!(
+        select, conn, page,
+        (organization as OrganizationId, search),
+        "where m.organization_id = $4
+             and ($5::text is null or strpos(lower(u.name || ' ' || u.email), lower($5)) > 0)",
+        by "m.user_id" {
+            By::Email, By::EmailBack => "lower(u.email)" from "lower($1::text)",
+            By::Name, By::NameBack => "lower(u.name)" from "lower($1::text)",
+            By::JoinedAt, By::JoinedAtBack => "m.joined_at" from "$1::text::timestamptz",
+            By::LastLoginAt, By::LastLoginAtBack => "coalesce(u.last_login_at, '-infinity')"
+                from "coalesce($1::text::timestamptz, '-infinity')",
+        }
+    );
+    Ok(page.page(rows, |row| After {
+        key: match page.sort {
+            By::Email | By::EmailBack => Some(row.email.clone()),
+            By::Name | By::NameBack => Some(row.name.clone()),
+            By::JoinedAt | By::JoinedAtBack => Some(moment(row.joined_at)),
+            By::LastLoginAt | By::LastLoginAtBack => row.last_login_at.map(moment),
+        },
+        id: row.user_id.uuid(),
+    }))
 }
 
 /// One member.

@@ -1,7 +1,9 @@
 //! Organizations.
 
 use chrono::{DateTime, Utc};
-use ocore_domain::{Code, OrganizationId, OrganizationSlug, Problem, UserId, access::SystemRole};
+use ocore_domain::{
+    Code, OperationId, OrganizationId, OrganizationSlug, Problem, UserId, access::SystemRole,
+};
 use sqlx::PgConnection;
 
 use crate::{Page, PageRequest, Result, members, roles};
@@ -20,6 +22,8 @@ pub struct Organization {
     pub audit_retention_days: i32,
     pub bulk_batch_size: i32,
     pub require_passkey: bool,
+    /// By which operation it is being deleted.
+    pub deletion_operation_id: Option<OperationId>,
 }
 
 macro_rules! select {
@@ -27,7 +31,8 @@ macro_rules! select {
         sqlx::query_as!(
             Organization,
             r#"select id as "id: _", name, slug as "slug: _", logo_url, created_at, updated_at, revision,
-                   audit_retention_days, bulk_batch_size, require_passkey
+                   audit_retention_days, bulk_batch_size, require_passkey,
+                   deletion_operation_id as "deletion_operation_id: _"
                from organizations "# + $tail
             $(, $argument)*
         )
@@ -263,6 +268,35 @@ pub async fn left(conn: &mut PgConnection, id: OrganizationId) -> Result<Left> {
         servers: row.servers,
         instances: row.instances,
     })
+}
+
+/// Notes which operation deletes an organization, with all it has: while there is one, nothing new is made in it. Lock it
+/// by [`left`] before, so that what is just being made there is seen by the operation. Only outside the walls.
+pub async fn begin_deletion(
+    conn: &mut PgConnection,
+    id: OrganizationId,
+    operation: OperationId,
+) -> Result<()> {
+    sqlx::query!(
+        "update organizations set deletion_operation_id = $2 where id = $1",
+        id as OrganizationId,
+        operation as OperationId,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Opens an organization again whose deletion did not come to its end.
+pub async fn end_deletion(conn: &mut PgConnection, operation: OperationId) -> Result<()> {
+    sqlx::query!(
+        "update organizations set deletion_operation_id = null
+         where deletion_operation_id = $1 and deleted_at is null",
+        operation as OperationId,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Deletes an organization of which nothing is left: nobody is in it any more, nothing opens it, and its slug is free.

@@ -4,11 +4,16 @@ use chrono::{DateTime, Utc};
 use ocore_domain::{
     OrganizationId, ServerId,
     server::{AuthMethod, ServerFacts, ServerStatus},
+    sort::ServerSort,
 };
 use secrecy::SecretString;
 use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
 
-use crate::{Page, PageRequest, Place, Result, Sealer};
+use crate::{
+    After, Page, Place, Result, Sealer, Sorted,
+    page::{in_order, moment},
+};
 
 /// A server, without its secrets.
 #[derive(Clone, Debug)]
@@ -179,13 +184,13 @@ pub async fn secrets(
 }
 
 macro_rules! select {
-    ($tail:literal $(, $argument:expr)* $(,)?) => {
+    ($tail:literal $(+ $more:literal)* $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             Server,
             r#"select id as "id: _", organization_id as "organization_id: _", name, description, host, port, ssh_user,
                    auth_method as "auth_method: _", host_key, max_ssh_sessions, docker_socket, status as "status: _",
                    status_message, facts as "facts: _", last_boot_at, last_seen_at, created_at, updated_at
-               from servers "# + $tail
+               from servers "# + $tail $(+ $more)*
             $(, $argument)*
         )
     };
@@ -226,29 +231,55 @@ pub async fn lock(conn: &mut PgConnection, id: ServerId) -> Result<()> {
     Ok(())
 }
 
-/// Servers by name.
+/// Servers.
 pub async fn list(
     conn: &mut PgConnection,
     organization: OrganizationId,
     search: Option<&str>,
     status: Option<ServerStatus>,
-    page: &PageRequest,
+    page: &Sorted<ServerSort>,
 ) -> Result<Page<Server>> {
-    let rows = select!(
-        "where organization_id = $1 and status <> 'removed'
-             and ($2::text is null or strpos(lower(name || ' ' || host), lower($2)) > 0)
-             and ($3::text is null or status = $3)
-             and ($4::text is null or lower(name) > $4)
-         order by lower(name) limit $5",
+    use ServerSort as By;
+    let rows = in_order!(
+        select, conn, page,
+        (organization as OrganizationId, search, status as Option<ServerStatus>),
+        "where organization_id = $4 and status <> 'removed'
+             and ($5::text is null or strpos(lower(name || ' ' || host), lower($5)) > 0)
+             and ($6::text is null or status = $6)",
+        by "id" {
+            By::Name, By::NameBack => "lower(name)" from "lower($1::text)",
+            By::CreatedAt, By::CreatedAtBack => "created_at" from "$1::text::timestamptz",
+            By::LastSeenAt, By::LastSeenAtBack => "coalesce(last_seen_at, '-infinity')"
+                from "coalesce($1::text::timestamptz, '-infinity')",
+        }
+    );
+    Ok(page.page(rows, |row| After {
+        key: match page.sort {
+            By::Name | By::NameBack => Some(row.name.clone()),
+            By::CreatedAt | By::CreatedAtBack => Some(moment(row.created_at)),
+            By::LastSeenAt | By::LastSeenAtBack => row.last_seen_at.map(moment),
+        },
+        id: row.id.uuid(),
+    }))
+}
+
+/// Servers of an organization that are not removed, in the order of their ids after one: id and name.
+pub async fn names(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<(Uuid, String)>> {
+    let rows = sqlx::query!(
+        "select id, name from servers
+         where organization_id = $1 and status <> 'removed' and ($2::uuid is null or id > $2) order by id limit $3",
         organization as OrganizationId,
-        search,
-        status as Option<ServerStatus>,
-        page.cursor,
-        page.limit + 1,
+        after,
+        limit,
     )
     .fetch_all(conn)
     .await?;
-    Ok(Page::from_rows(rows, page.limit, |s| s.name.to_lowercase()))
+    Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
 }
 
 /// Every server that is meant to be reachable, of all tenants: for the observer. One whose validation failed bears

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use ocore_domain::{OrganizationId, audit::Fault};
 use ocore_store::{
-    PageRequest, Sealer, Store,
+    Sealer, Sorted, Store,
     audit::{self, Bounds, Entry, Filter, Place, Verification},
     tenancy::Tenant,
 };
@@ -578,19 +578,17 @@ async fn filters_find_what_they_say(pool: PgPool) {
             vec![1],
         ),
     ] {
-        let page = audit::list(&mut conn, Some(OURS), &filter, &PageRequest::default())
+        let page = audit::list(&mut conn, Some(OURS), &filter, &Sorted::first(50))
             .await
             .unwrap();
         let seqs: Vec<i64> = page.data.iter().map(|link| link.seq).collect();
         assert_eq!(seqs, found, "{filter:?}");
     }
-    let page = PageRequest {
-        limit: 2,
-        cursor: None,
-    };
+    let page = Sorted::first(2);
     let first = audit::list(&mut conn, Some(OURS), &all(), &page).await.unwrap();
-    let page = PageRequest {
-        cursor: first.next_cursor,
+    let cursor = first.next_cursor.unwrap();
+    let page = Sorted {
+        after: Some(Sorted::read_cursor(&cursor, page.sort).unwrap()),
         ..page
     };
     let second = audit::list(&mut conn, Some(OURS), &all(), &page).await.unwrap();
@@ -599,7 +597,7 @@ async fn filters_find_what_they_say(pool: PgPool) {
         [3, 2]
     );
     assert!(second.has_more);
-    let own = audit::list(&mut conn, None, &all(), &PageRequest::default())
+    let own = audit::list(&mut conn, None, &all(), &Sorted::first(50))
         .await
         .unwrap();
     assert_eq!(own.data.len(), 2);

@@ -7,7 +7,7 @@ use ocore_domain::{
     access::{Scope, SystemRole},
 };
 use ocore_store::{
-    Error, PageRequest, Sealer,
+    Error, PageRequest, Sealer, Sorted,
     api_keys::{self, NewApiKey},
     invitations::{self, NewInvitation},
     invite_links::{self, NewInviteLink},
@@ -47,7 +47,7 @@ async fn joined(conn: &mut PgConnection, organization: OrganizationId, email: &s
 }
 
 async fn owners(conn: &mut PgConnection, organization: OrganizationId) -> Vec<UserId> {
-    let all = members::list(conn, organization, None, &PageRequest::default()).await;
+    let all = members::list(conn, organization, None, &Sorted::first(50)).await;
     let all = all.unwrap().data.into_iter();
     all.filter(|member| member.is_owner)
         .map(|member| member.user_id)

@@ -81,6 +81,11 @@ impl<N: Need> Allowed<N> {
     pub(crate) fn require(&self, permission: Permission) -> Answer<()> {
         self.signed()?.check(Requirement::Permission(permission))
     }
+
+    /// Refuses who is not the organization's owner.
+    pub(crate) fn require_owner(&self) -> Answer<()> {
+        self.signed()?.check(Requirement::Owner)
+    }
 }
 
 impl<N: InTenancy> Allowed<N> {
@@ -103,7 +108,7 @@ impl<N: InTenancy> Allowed<N> {
     pub(crate) fn reader(&self) -> Answer<Reader> {
         Ok(Reader {
             store: self.store.clone(),
-            tenant: self.membership()?.tenant(),
+            tenant: Some(self.membership()?.tenant()),
         })
     }
 
@@ -143,6 +148,14 @@ impl<N: OutsideTenancy> Allowed<N> {
         self.store.outside().await
     }
 
+    /// What reads on after the request was answered, whosever it is.
+    pub(crate) fn reader_outside(&self) -> Reader {
+        Reader {
+            store: self.store.clone(),
+            tenant: None,
+        }
+    }
+
     /// A transaction to change what belongs to no organization.
     pub(crate) async fn change_outside(&self) -> Answer<Change> {
         Ok(Change {
@@ -158,13 +171,17 @@ impl<N: OutsideTenancy> Allowed<N> {
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
     store: Walled,
-    tenant: Tenant,
+    /// None for who administers the installation.
+    tenant: Option<Tenant>,
 }
 
 impl Reader {
     /// A transaction to read in.
     pub(crate) async fn read(&self) -> Answer<Tx> {
-        self.store.within(&self.tenant).await
+        match &self.tenant {
+            Some(tenant) => self.store.within(tenant).await,
+            None => self.store.outside().await,
+        }
     }
 }
 

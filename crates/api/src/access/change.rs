@@ -3,7 +3,11 @@
 use std::ops::{Deref, DerefMut};
 
 use ocore_domain::OrganizationId;
-use ocore_store::{PgConnection, Tx, audit, tenancy};
+use ocore_store::{
+    PgConnection, Tx,
+    audit::{self, Entry},
+    tenancy,
+};
 
 use super::{Act, Principal, allowed::Origin};
 use crate::problem::Answer;
@@ -39,6 +43,11 @@ impl Change {
             audit::append(&mut self.tx, organization, &entry).await?;
         }
         Ok(self.tx.commit().await.map_err(ocore_store::Error::from)?)
+    }
+
+    /// What is recorded of an act that this change begins and an operation ends: by the same person or program.
+    pub(crate) fn entry(&self, act: Act) -> Entry {
+        act.entry(self.by.as_ref(), &self.origin)
     }
 
     /// Who is known to have done it from now on: somebody who has just signed in.

@@ -159,3 +159,60 @@ fn describe(operation: &mut Operation, requirement: Requirement) {
         None => operation.extensions = Some(extension),
     }
 }
+
+/// A handler that requires nothing cannot be built in: it would not compile. A program that does not compile cannot be a test
+/// of this crate's inner parts, so the compiler is asked otherwise, by the very bound that [`guard`] has: of two methods of
+/// the same name it takes the first where that bound holds, and the second only where it does not.
+#[cfg(test)]
+mod tests {
+    use axum::extract::Path;
+
+    use super::*;
+    use crate::access::{Anyone, Owner, Servers, View};
+
+    struct Handler<H>(H);
+
+    trait Taken<Arguments> {
+        fn is_taken(&self) -> bool {
+            true
+        }
+    }
+
+    impl<A, H: Guarded<A>> Taken<A> for Handler<H> {}
+
+    trait Refused {
+        fn is_taken(&self) -> bool {
+            false
+        }
+    }
+
+    impl<H> Refused for &Handler<H> {}
+
+    macro_rules! is_taken {
+        ($handler:expr) => {
+            (&Handler($handler)).is_taken()
+        };
+    }
+
+    async fn requires_nothing() {}
+    async fn requires_nothing_of_a_path(_: Path<String>) {}
+    async fn requires_too_late(_: Path<String>, _: Allowed<Owner>) {}
+    async fn names_a_need_only(_: View<Servers>) {}
+
+    async fn says_that_anybody_may(_: Allowed<Anyone>) {}
+    async fn requires_a_permission(_: Allowed<View<Servers>>, _: Path<String>) {}
+    async fn requires_the_owner(_: Allowed<Owner>, _: Path<String>, _: Path<String>) {}
+
+    #[test]
+    fn a_handler_that_declares_no_permission_is_no_route() {
+        assert!(!is_taken!(requires_nothing));
+        assert!(!is_taken!(requires_nothing_of_a_path));
+        assert!(!is_taken!(requires_too_late));
+        assert!(!is_taken!(names_a_need_only));
+        assert!(!is_taken!(|| async {}));
+
+        assert!(is_taken!(says_that_anybody_may));
+        assert!(is_taken!(requires_a_permission));
+        assert!(is_taken!(requires_the_owner));
+    }
+}

@@ -1,18 +1,17 @@
 //! `/api/admin/api-keys`: every key to the API.
 
 use axum::{Json as Answered, extract::Path, http::StatusCode};
-use ocore_domain::ApiKeyId;
 use ocore_store::{admin as rows, api_keys};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Wanted;
+use super::WantedApiKeys;
 use crate::{
     access::{Act, Allowed, ServerAdmin},
     api_keys::ApiKey,
     body::Query,
     organizations::OrganizationName,
-    page::{self, List},
+    page::List,
     problem::{Answer, Failure},
 };
 
@@ -49,18 +48,18 @@ impl From<rows::ApiKey> for ApiKeyOfOrganization {
     }
 }
 
-/// All API keys that are not revoked, newest first
+/// All API keys that are not revoked, newest first unless told otherwise
 ///
 /// `search` looks at the names of key and organization, and at how the key begins.
 #[utoipa::path(
-    get, path = "/api/admin/api-keys", operation_id = "listAllApiKeys", tag = "administration", params(Wanted),
+    get, path = "/api/admin/api-keys", operation_id = "listAllApiKeys", tag = "administration", params(WantedApiKeys),
     responses((status = 200, body = List<ApiKeyOfOrganization>))
 )]
 pub(super) async fn list(
     allowed: Allowed<ServerAdmin>,
-    Query(query): Query<Wanted>,
+    Query(query): Query<WantedApiKeys>,
 ) -> Answer<Answered<List<ApiKeyOfOrganization>>> {
-    let page = page::wanted::<ApiKeyId>(query.limit, query.cursor)?;
+    let page = query.page()?;
     let mut conn = allowed.read_outside().await?;
     let rows = rows::api_keys(&mut conn, query.search.as_deref(), &page).await?;
     Ok(Answered(rows.map(ApiKeyOfOrganization::from).into()))

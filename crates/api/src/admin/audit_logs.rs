@@ -10,7 +10,7 @@ use crate::{
     problem::Answer,
 };
 
-/// What was done to the installation itself, newest first
+/// What was done to the installation itself, newest first unless told otherwise
 #[utoipa::path(
     get, path = "/api/admin/audit-logs", operation_id = "listInstallationAuditLogs", tag = "administration", params(Wanted),
     responses((status = 200, body = List<AuditLog>))

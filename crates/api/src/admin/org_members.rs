@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{
-    Wanted,
+    WantedMembers,
     orgs::{id, somebody},
 };
 use crate::{
@@ -15,22 +15,22 @@ use crate::{
     body::{Json, Query},
     members::{Member, find},
     organizations::lock,
-    page::{self, List},
+    page::List,
     problem::{Answer, Failure},
 };
 
-/// The members of an organization, by e-mail address
+/// The members of an organization, by e-mail address unless told otherwise
 #[utoipa::path(
     get, path = "/api/admin/orgs/{id}/members", operation_id = "listAnyMembers", tag = "administration",
-    params(("id" = String, Path, description = "Id of the organization"), Wanted),
+    params(("id" = String, Path, description = "Id of the organization"), WantedMembers),
     responses((status = 200, body = List<Member>))
 )]
 pub(super) async fn list(
     allowed: Allowed<ServerAdmin>,
     Path(named): Path<String>,
-    Query(query): Query<Wanted>,
+    Query(query): Query<WantedMembers>,
 ) -> Answer<Answered<List<Member>>> {
-    let page = page::wanted::<String>(query.limit, query.cursor)?;
+    let page = query.page()?;
     let organization = id(&named)?;
     let mut conn = allowed.read_outside().await?;
     if organization_rows::get(&mut conn, organization).await?.is_none() {

@@ -1,19 +1,25 @@
 //! `/api/admin/orgs`: every organization of the installation.
 
-use axum::{Json as Answered, extract::Path, http::StatusCode};
+use axum::{
+    Json as Answered,
+    extract::{Path, State},
+    http::StatusCode,
+    response::Response,
+};
 use chrono::{DateTime, Utc};
 use ocore_domain::{OrganizationId, OrganizationSlug, UserId};
 use ocore_store::{PgConnection, admin as rows, organizations, users};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use super::Wanted;
+use super::WantedOrganizations;
 use crate::{
+    Api,
     access::{Act, Allowed, ServerAdmin},
     body::{Json, Query},
     checks::Checks,
     organizations::{check_name, check_slug, delete as deletion, lock},
-    page::{self, List},
+    page::List,
     problem::{Answer, Failure},
 };
 
@@ -77,16 +83,16 @@ async fn find(conn: &mut PgConnection, id: OrganizationId) -> Answer<Organizatio
         .ok_or_else(|| Failure::not_found("organization", &id.to_string()))
 }
 
-/// All organizations, by slug
+/// All organizations, by slug unless told otherwise
 #[utoipa::path(
-    get, path = "/api/admin/orgs", operation_id = "listAllOrganizations", tag = "administration", params(Wanted),
+    get, path = "/api/admin/orgs", operation_id = "listAllOrganizations", tag = "administration", params(WantedOrganizations),
     responses((status = 200, body = List<OrganizationOverview>))
 )]
 pub(super) async fn list(
     allowed: Allowed<ServerAdmin>,
-    Query(query): Query<Wanted>,
+    Query(query): Query<WantedOrganizations>,
 ) -> Answer<Answered<List<OrganizationOverview>>> {
-    let page = page::wanted::<String>(query.limit, query.cursor)?;
+    let page = query.page()?;
     let mut conn = allowed.read_outside().await?;
     let rows = rows::organizations(&mut conn, query.search.as_deref(), &page).await?;
     Ok(Answered(rows.map(OrganizationOverview::from).into()))
@@ -209,29 +215,25 @@ async fn set_deactivated(
     Ok(Answered(after))
 }
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Confirmation {
-    /// The organization's name or slug, to show that it is meant.
-    #[param(required)]
-    confirm: Option<String>,
-}
-
 /// Delete an organization
 ///
-/// Its servers and instances go first. Members are out of it, API keys and invitations are good for nothing, and its slug
-/// is free again; the record of who did what stays.
+/// Its servers and instances go first: beforehand, or with `cascade`, by an operation, which GET /api/admin/operations/{id}
+/// shows. Then members are out of it, API keys and invitations are good for nothing, and its slug is free again; the record of
+/// who did what stays.
 #[utoipa::path(
     delete, path = "/api/admin/orgs/{id}", operation_id = "deleteAnyOrganization", tag = "administration",
-    params(("id" = String, Path, description = "Id"), Confirmation), responses((status = 204))
+    params(("id" = String, Path, description = "Id"), deletion::Wanted),
+    responses(
+        (status = 202, body = deletion::OrganizationAccepted, description = "With `cascade`: it is being deleted"),
+        (status = 204, description = "It is deleted"),
+    )
 )]
 pub(super) async fn delete(
     allowed: Allowed<ServerAdmin>,
+    State(api): State<Api>,
     Path(named): Path<String>,
-    Query(query): Query<Confirmation>,
-) -> Answer<StatusCode> {
+    Query(wanted): Query<deletion::Wanted>,
+) -> Answer<Response> {
     let id = id(&named)?;
-    deletion::finish(allowed.change_outside().await?, id, query.confirm.as_deref()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    deletion::finish(&api, allowed.change_outside().await?, id, wanted).await
 }

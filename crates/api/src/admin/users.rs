@@ -12,14 +12,14 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Wanted;
+use super::WantedUsers;
 use crate::{
     access::{Act, Allowed, Change, ServerAdmin},
     auth::{EMAIL, User},
     body::{Json, Query},
     checks::Checks,
     grants,
-    page::{self, List},
+    page::List,
     problem::{Answer, Failure},
 };
 
@@ -91,16 +91,16 @@ async fn find(conn: &mut PgConnection, id: UserId) -> Answer<users::User> {
     found.ok_or_else(|| Failure::not_found("account", &id.to_string()))
 }
 
-/// All accounts, by e-mail address
+/// All accounts, by e-mail address unless told otherwise
 #[utoipa::path(
-    get, path = "/api/admin/users", operation_id = "listUsers", tag = "administration", params(Wanted),
+    get, path = "/api/admin/users", operation_id = "listUsers", tag = "administration", params(WantedUsers),
     responses((status = 200, body = List<Account>))
 )]
 pub(super) async fn list(
     allowed: Allowed<ServerAdmin>,
-    Query(query): Query<Wanted>,
+    Query(query): Query<WantedUsers>,
 ) -> Answer<Answered<List<Account>>> {
-    let page = page::wanted::<String>(query.limit, query.cursor)?;
+    let page = query.page()?;
     let mut conn = allowed.read_outside().await?;
     let rows = rows::users(&mut conn, query.search.as_deref(), &page).await?;
     Ok(Answered(rows.map(|row| Account::from(&row)).into()))

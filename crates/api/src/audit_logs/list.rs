@@ -2,7 +2,8 @@
 
 use axum::Json;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
-use ocore_store::{PageRequest, audit::Filter};
+use ocore_domain::sort::AuditLogSort;
+use ocore_store::{Sorted, audit::Filter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -24,6 +25,9 @@ pub(crate) struct Wanted {
     limit: Option<i64>,
     /// Where the page before ended.
     cursor: Option<String>,
+    /// In which order; `-createdAt` if not given. A hyphen turns it round.
+    #[param(inline)]
+    sort: Option<AuditLogSort>,
     /// Done to this kind of thing only, for example `server`. Also as `resourceType`.
     #[serde(alias = "resourceType")]
     resource_type: Option<String>,
@@ -46,7 +50,7 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn checked(self) -> Answer<(Filter, PageRequest)> {
+    pub(super) fn checked(self) -> Answer<(Filter, Sorted<AuditLogSort, i64>)> {
         let mut checks = Checks::default();
         let start = moment(
             &mut checks,
@@ -75,7 +79,8 @@ impl Wanted {
             end,
             search: self.search,
         };
-        Ok((filter, page::wanted::<i64>(self.limit, self.cursor)?))
+        let page = page::sorted(self.limit, self.cursor.as_deref(), self.sort)?;
+        Ok((filter, page))
     }
 }
 
@@ -107,7 +112,7 @@ fn moment(checks: &mut Checks, field: &str, given: Option<&str>, edge: &Edge) ->
     )
 }
 
-/// What was done, newest first
+/// What was done, newest first unless told otherwise
 #[utoipa::path(
     get, path = "/api/audit-logs", operation_id = "listAuditLogs", tag = "audit", params(Wanted),
     responses((status = 200, body = List<AuditLog>))

@@ -3,7 +3,7 @@
 use std::mem::take;
 
 use axum::{Json, extract::Path};
-use ocore_domain::instance::InstanceStatus;
+use ocore_domain::{instance::InstanceStatus, sort::InstanceSort};
 use ocore_store::instances::{self as rows, Filter};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -27,6 +27,9 @@ pub(super) struct Wanted {
     limit: Option<i64>,
     /// Where the page before ended.
     cursor: Option<String>,
+    /// In which order; `name` if not given. A hyphen turns it round.
+    #[param(inline)]
+    sort: Option<InstanceSort>,
     /// A part of name or slug.
     search: Option<String>,
     /// Only on this server, by id or name; `server_id` is understood too.
@@ -36,7 +39,7 @@ pub(super) struct Wanted {
     status: Option<InstanceStatus>,
 }
 
-/// Instances by name
+/// Instances, by name unless told otherwise
 #[utoipa::path(
     get, path = "/api/instances", operation_id = "listInstances", tag = "instances", params(Wanted),
     responses((status = 200, body = List<Instance>), (status = 404, description = "There is no such server"))
@@ -45,7 +48,7 @@ pub(super) async fn list(
     allowed: Allowed<View<Instances>>,
     Query(query): Query<Wanted>,
 ) -> Answer<Json<List<Instance>>> {
-    let page = page::wanted::<String>(query.limit, query.cursor)?;
+    let page = page::sorted(query.limit, query.cursor.as_deref(), query.sort)?;
     let mut conn = allowed.read().await?;
     let server = match query.server_id {
         Some(server) => Some(

@@ -56,6 +56,10 @@ pub(super) async fn retry(
     let mut change = allowed.change().await?;
     let operation = find(&mut change, allowed.organization()?, &id).await?;
     manages_subject(&allowed, &operation)?;
+    if operation.subject_kind.as_deref() == Some("organization") {
+        // It is shut for what is new, which no request may do.
+        change.leave_tenancy().await?;
+    }
     let again = ocore_operations::retry(&mut change, &operation).await?;
     let before = view_of(&mut change, operation.id).await?;
     let answer = view_of(&mut change, again).await?;
@@ -66,9 +70,9 @@ pub(super) async fn retry(
 
 /// Whoever stops or repeats an operation does to its subject what the operation does.
 fn manages_subject<N: Need>(allowed: &Allowed<N>, operation: &rows::Operation) -> Answer<()> {
-    let resource = match operation.subject_kind.as_deref() {
-        Some("server") => Resource::Servers,
-        _ => Resource::Instances,
-    };
-    allowed.require(Permission::manage(resource))
+    match operation.subject_kind.as_deref() {
+        Some("organization") => allowed.require_owner(),
+        Some("server") => allowed.require(Permission::manage(Resource::Servers)),
+        _ => allowed.require(Permission::manage(Resource::Instances)),
+    }
 }

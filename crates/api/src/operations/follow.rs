@@ -20,15 +20,22 @@ use crate::{
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Wanted {
+pub(crate) struct LastLine {
     /// The number of the last line that is known; the header `Last-Event-ID` goes before it.
     after: Option<i64>,
+}
+
+impl LastLine {
+    /// Its number; 0 when none is known.
+    pub(crate) fn or_header(&self, headers: &HeaderMap) -> Answer<i64> {
+        Ok(last_event(headers)?.or(self.after).unwrap_or(0))
+    }
 }
 
 /// One event of a stream.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes what `stream` sends")]
-struct StreamEvent {
+pub(crate) struct StreamEvent {
     event: StreamEventKind,
     /// The number of a line.
     id: Option<String>,
@@ -52,7 +59,7 @@ enum StreamEventKind {
 /// `end` (the operation, when nothing more will happen; the stream ends). `Last-Event-ID` goes on where it ended.
 #[utoipa::path(
     get, path = "/api/operations/{id}/logs", operation_id = "followOperation", tag = "operations",
-    params(("id" = Uuid, Path), ("Last-Event-ID" = Option<i64>, Header), Wanted),
+    params(("id" = Uuid, Path), ("Last-Event-ID" = Option<i64>, Header), LastLine),
     responses((status = 200, content_type = "text/event-stream", body = StreamEvent))
 )]
 pub(super) async fn logs(
@@ -60,9 +67,9 @@ pub(super) async fn logs(
     State(api): State<Api>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    Query(query): Query<Wanted>,
+    Query(query): Query<LastLine>,
 ) -> Answer<Response> {
-    let after = last_event(&headers)?.or(query.after).unwrap_or(0);
+    let after = query.or_header(&headers)?;
     // Listen first: what happens while the rows are read is not missed.
     let changes = api.notifications.operations();
     let operation = find(&mut *allowed.read().await?, allowed.organization()?, &id).await?;
@@ -72,7 +79,7 @@ pub(super) async fn logs(
 /// What an operation of a kind says
 #[utoipa::path(
     get, path = "/api/operations/{kind}/{id}/logs", operation_id = "followOperationByKind", tag = "operations",
-    params(("kind" = String, Path), ("id" = Uuid, Path), ("Last-Event-ID" = Option<i64>, Header), Wanted),
+    params(("kind" = String, Path), ("id" = Uuid, Path), ("Last-Event-ID" = Option<i64>, Header), LastLine),
     responses((status = 200, content_type = "text/event-stream", body = StreamEvent))
 )]
 pub(super) async fn logs_by_kind(
@@ -80,7 +87,7 @@ pub(super) async fn logs_by_kind(
     State(api): State<Api>,
     Path((kind, id)): Path<(String, String)>,
     headers: HeaderMap,
-    query: Query<Wanted>,
+    query: Query<LastLine>,
 ) -> Answer<Response> {
     let operation = find(&mut *allowed.read().await?, allowed.organization()?, &id).await?;
     if operation.kind != kind {

@@ -22,6 +22,8 @@ use crate::{
     problem::{Answer, Failure},
 };
 
+pub(crate) use follow::{LastLine, StreamEvent};
+
 pub(crate) fn routes() -> Routes {
     Routes::default()
         .with(guarded!(read::list))
@@ -42,7 +44,7 @@ pub(crate) struct Operation {
     /// For example `instance_create`.
     kind: String,
     state: OperationState,
-    /// `server` or `instance`.
+    /// `server`, `instance` or `organization`.
     subject_kind: Option<String>,
     subject_id: Option<Uuid>,
     subject_name: Option<String>,
@@ -54,6 +56,8 @@ pub(crate) struct Operation {
     steps: Vec<Step>,
     /// The operation that this one repeats.
     retry_of: Option<OperationId>,
+    /// The operation that began this one.
+    part_of: Option<OperationId>,
     /// How often it was taken up: more than once after a process was lost.
     attempt: i32,
     created_at: DateTime<Utc>,
@@ -81,6 +85,7 @@ impl Operation {
             waiting_for: row.waiting_for,
             steps,
             retry_of: row.retry_of,
+            part_of: row.part_of,
             attempt: row.attempt,
             created_at: row.created_at,
             started_at: row.started_at,
@@ -183,6 +188,19 @@ pub(crate) async fn requested<N: InTenancy>(
 /// Commits a change in which an operation was requested, and so begins it.
 pub(crate) async fn begin(api: &Api, change: Change, act: Act) -> Answer<()> {
     change.commit(act).await?;
+    // The worker of this process need not wait for the database's word.
+    api.notifications.wake_queue();
+    Ok(())
+}
+
+/// The same, recorded for an organization that the change need not be within.
+pub(crate) async fn begin_for(
+    api: &Api,
+    change: Change,
+    organization: OrganizationId,
+    act: Act,
+) -> Answer<()> {
+    change.commit_for(&[Some(organization)], act).await?;
     // The worker of this process need not wait for the database's word.
     api.notifications.wake_queue();
     Ok(())

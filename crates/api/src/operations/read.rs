@@ -3,7 +3,7 @@
 use std::mem::take;
 
 use axum::{Json, extract::Path};
-use ocore_domain::operation::OperationState;
+use ocore_domain::{operation::OperationState, sort::OperationSort};
 use ocore_store::operations::{self as rows, Filter};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -26,6 +26,9 @@ pub(super) struct Wanted {
     limit: Option<i64>,
     /// Where the page before ended.
     cursor: Option<String>,
+    /// In which order; `-createdAt` if not given. A hyphen turns it round.
+    #[param(inline)]
+    sort: Option<OperationSort>,
     /// Only in this state.
     state: Option<OperationState>,
     /// Only of this kind.
@@ -34,7 +37,7 @@ pub(super) struct Wanted {
     subject_id: Option<Uuid>,
 }
 
-/// Operations, newest first
+/// Operations, newest first unless told otherwise
 #[utoipa::path(
     get, path = "/api/operations", operation_id = "listOperations", tag = "operations", params(Wanted),
     responses((status = 200, body = List<Operation>))
@@ -43,7 +46,7 @@ pub(super) async fn list(
     allowed: Allowed<View<Operations>>,
     Query(query): Query<Wanted>,
 ) -> Answer<Json<List<Operation>>> {
-    let page = page::wanted::<Uuid>(query.limit, query.cursor)?;
+    let page = page::sorted(query.limit, query.cursor.as_deref(), query.sort)?;
     let filter = Filter {
         state: query.state,
         kind: query.kind,

@@ -9,7 +9,7 @@ mod transfer;
 mod update;
 
 use chrono::{DateTime, Utc};
-use ocore_domain::{OrganizationId, OrganizationSlug};
+use ocore_domain::{OperationId, OrganizationId, OrganizationSlug};
 use ocore_store::{PgConnection, organizations as rows};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -45,6 +45,8 @@ pub(crate) struct Organization {
     updated_at: DateTime<Utc>,
     /// How often name, logo or settings were changed; the same as in the `ETag`.
     revision: i64,
+    /// The operation that is deleting it, if one is; nothing new is made in it meanwhile.
+    deletion_operation_id: Option<OperationId>,
 }
 
 impl From<rows::Organization> for Organization {
@@ -57,6 +59,7 @@ impl From<rows::Organization> for Organization {
             created_at: row.created_at,
             updated_at: row.updated_at,
             revision: row.revision,
+            deletion_operation_id: row.deletion_operation_id,
         }
     }
 }

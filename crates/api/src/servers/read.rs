@@ -3,7 +3,7 @@
 use std::mem::take;
 
 use axum::{Json, extract::Path};
-use ocore_domain::server::ServerStatus;
+use ocore_domain::{server::ServerStatus, sort::ServerSort};
 use ocore_store::servers as rows;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -25,13 +25,16 @@ pub(super) struct Wanted {
     limit: Option<i64>,
     /// Where the page before ended.
     cursor: Option<String>,
+    /// In which order; `name` if not given. A hyphen turns it round.
+    #[param(inline)]
+    sort: Option<ServerSort>,
     /// A part of name or host.
     search: Option<String>,
     /// Only in this status.
     status: Option<ServerStatus>,
 }
 
-/// Servers by name
+/// Servers, by name unless told otherwise
 #[utoipa::path(
     get, path = "/api/servers", operation_id = "listServers", tag = "servers", params(Wanted),
     responses((status = 200, body = List<Server>))
@@ -40,7 +43,7 @@ pub(super) async fn list(
     allowed: Allowed<View<Servers>>,
     Query(query): Query<Wanted>,
 ) -> Answer<Json<List<Server>>> {
-    let page = page::wanted::<String>(query.limit, query.cursor)?;
+    let page = page::sorted(query.limit, query.cursor.as_deref(), query.sort)?;
     let mut conn = allowed.read().await?;
     let mut page = rows::list(
         &mut conn,

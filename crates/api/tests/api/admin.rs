@@ -1,6 +1,7 @@
 //! What who administers the installation does.
 
 use axum::{body::Body, http::Request};
+use futures::StreamExt;
 use ocore_api::Signup;
 use ocore_domain::{
     OrganizationId,
@@ -155,6 +156,23 @@ async fn the_first_organization_stays_and_so_does_what_is_not_empty(pool: PgPool
     let full = client.delete(&format!("/api/admin/orgs/{id}?confirm=acme")).await;
     let problem = full.problem(409, "resource.in_use");
     assert!(text(&problem, "detail").contains("1 server and 0 instances"));
+    // With all it has, by an operation; whoever administers the installation follows it.
+    let path = format!("/api/admin/orgs/{id}?confirm=acme&cascade=true&keepDump=false");
+    let begun = client.delete(&path).await.ok(202);
+    assert_eq!(begun["organization"]["id"], id.as_str());
+    let operation = format!("/api/admin/operations/{}", text(&begun["operation"], "id"));
+    assert_eq!(client.get(&operation).await.ok(200)["subjectId"], id.as_str());
+    let stream = client.stream(&format!("{operation}/logs"), None).await;
+    let first = stream.into_data_stream().next().await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&first).contains("event: operation"));
+    client
+        .get(&format!("/api/admin/operations/{}", OrganizationId::DEFAULT))
+        .await
+        .problem(404, "resource.not_found");
+    assert_eq!(
+        recorded(&pool, Some(&id)).await.last().unwrap(),
+        "org.deletion_requested"
+    );
     let shown = client.get(&format!("/api/admin/orgs/{id}")).await.ok(200);
     assert_eq!(shown["serverCount"], 1);
 }

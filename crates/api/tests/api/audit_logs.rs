@@ -323,6 +323,8 @@ async fn the_list_is_filtered_and_comes_in_pages(pool: PgPool) {
         .as_str()
         .unwrap()
         .to_owned();
+    let first = client.get("/api/audit-logs?limit=3").await.ok(200);
+    let third = first["nextCursor"].as_str().unwrap();
     let today = chrono::Utc::now().date_naive();
     for (query, found) in [
         (String::new(), vec![5, 4, 3, 2, 1]),
@@ -340,7 +342,9 @@ async fn the_list_is_filtered_and_comes_in_pages(pool: PgPool) {
         ("endDate=2023-11-14".into(), vec![5, 4, 3]),
         ("end_date=2023-11-13".into(), vec![]),
         ("end_date=2023-11-14T22:13:20.000001Z".into(), vec![3]),
-        ("cursor=3".into(), vec![2, 1]),
+        ("limit=2".into(), vec![5, 4]),
+        (format!("cursor={third}"), vec![2, 1]),
+        ("sort=createdAt".into(), vec![1, 2, 3, 4, 5]),
     ] {
         let list = client.get(&format!("/api/audit-logs?{query}")).await.ok(200);
         let ids: Vec<i64> = list["data"]
@@ -352,10 +356,7 @@ async fn the_list_is_filtered_and_comes_in_pages(pool: PgPool) {
         assert_eq!(ids, found, "{query}");
     }
     let list = client.get("/api/audit-logs?limit=2").await.ok(200);
-    assert_eq!(
-        (&list["hasMore"], &list["nextCursor"]),
-        (&json!(true), &json!("4"))
-    );
+    assert!(list["hasMore"] == true && list["nextCursor"].is_string());
     let entry = &client.get("/api/audit-logs?limit=1").await.ok(200)["data"][0];
     assert_eq!(entry["createdAt"], "2023-11-14T22:13:20.000002Z");
     assert_eq!(

@@ -288,7 +288,7 @@ async fn lists_are_filtered(pool: PgPool) {
         ("?search=C-", &["c-instance"]),
         ("?status=running", &[]),
         ("?limit=1", &["a-instance"]),
-        ("?limit=1&cursor=a-instance", &["b-instance"]),
+        ("?limit=2&sort=-name", &["c-instance", "b-instance"]),
     ] {
         let page = client.get(&format!("/api/instances{query}")).await.ok(200);
         let seen: Vec<_> = page["data"]

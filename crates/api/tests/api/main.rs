@@ -26,6 +26,7 @@ mod roles;
 mod servers;
 mod sessions;
 mod signup;
+mod sorting;
 mod sso;
 mod strange;
 mod support;

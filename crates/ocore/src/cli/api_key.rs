@@ -2,7 +2,7 @@
 
 use chrono::{TimeDelta, Utc};
 use clap::{Args, Subcommand};
-use ocore_domain::access::Permission;
+use ocore_domain::{access::Permission, sort::ApiKeySort};
 use serde_json::json;
 
 use super::{
@@ -13,15 +13,18 @@ use super::{
     output::{Column, ago, table, text},
     resolve::{Kind, Page, list, rows, value},
     role::words,
-    values::permission,
+    values::{one_of, permission},
 };
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Make a key for a program and print it, once.
     Create(Create),
-    /// List keys, without what they are.
+    /// List keys, without what they are; newest first unless told otherwise.
     List {
+        /// In which order; a hyphen turns it round.
+        #[arg(long, value_name = "ORDER", allow_hyphen_values = true, value_parser = one_of(ApiKeySort::ALL))]
+        sort: Option<ApiKeySort>,
         #[command(flatten)]
         page: Page,
     },
@@ -90,8 +93,9 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
                 )
             })
         }
-        Command::List { page } => {
-            let answer = list(session, &["api-keys"], &[], &page).await?;
+        Command::List { sort, page } => {
+            let query: Vec<_> = sort.map(|sort| ("sort", sort.to_string())).into_iter().collect();
+            let answer = list(session, &["api-keys"], &query, &page).await?;
             output.result(&answer, || table(COLUMNS, rows(&answer)))
         }
         Command::Revoke { key, yes } => {

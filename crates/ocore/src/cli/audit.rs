@@ -8,7 +8,10 @@ use std::{
 };
 
 use clap::{Args, Subcommand, ValueEnum};
-use ocore_domain::audit::{ChainCheck, Link, Place};
+use ocore_domain::{
+    audit::{ChainCheck, Link, Place},
+    sort::AuditLogSort,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -18,11 +21,12 @@ use super::{
     failure::Failure,
     output::{self, Column, Output, table, text},
     resolve::{Page, list, rows},
+    values::one_of,
 };
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// List what was done, newest first.
+    /// List what was done, newest first unless told otherwise.
     List(Box<List>),
     /// Write the whole record to a file. The export is recorded too.
     Export {
@@ -63,8 +67,32 @@ pub(crate) struct List {
     /// Only where the thing's name, the name of who did it, or the action holds this.
     #[arg(long)]
     search: Option<String>,
+    /// In which order; a hyphen turns it round.
+    #[arg(long, value_name = "ORDER", allow_hyphen_values = true, value_parser = one_of(AuditLogSort::ALL))]
+    sort: Option<AuditLogSort>,
     #[command(flatten)]
     page: Page,
+}
+
+impl List {
+    /// Lists a record.
+    pub(crate) async fn run(self, session: &Session, path: &[&str]) -> Result<(), Failure> {
+        let query: Vec<(&str, String)> = [
+            ("resource_type", self.resource_type),
+            ("resource_id", self.resource_id),
+            ("action", self.action),
+            ("user_id", self.user_id),
+            ("start_date", self.since),
+            ("end_date", self.until),
+            ("search", self.search),
+            ("sort", self.sort.map(|sort| sort.to_string())),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+        let answer = list(session, path, &query, &self.page).await?;
+        session.output.result(&answer, || table(COLUMNS, rows(&answer)))
+    }
 }
 
 #[derive(Args)]
@@ -124,28 +152,13 @@ fn when(row: &Value) -> String {
 
 pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failure> {
     match command {
-        Command::List(wanted) => {
-            let query: Vec<(&str, String)> = [
-                ("resource_type", wanted.resource_type),
-                ("resource_id", wanted.resource_id),
-                ("action", wanted.action),
-                ("user_id", wanted.user_id),
-                ("start_date", wanted.since),
-                ("end_date", wanted.until),
-                ("search", wanted.search),
-            ]
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)))
-            .collect();
-            let answer = list(session, &["audit-logs"], &query, &wanted.page).await?;
-            session.output.result(&answer, || table(COLUMNS, rows(&answer)))
-        }
+        Command::List(wanted) => wanted.run(session, &["audit-logs"]).await,
         Command::Export {
             format,
             output,
             after,
         } => export(session, format, &output, after).await,
-        Command::Verify(Verify { known, .. }) => verify(session, known).await,
+        Command::Verify(Verify { known, .. }) => verify(session, &["audit-logs", "verify"], known).await,
     }
 }
 
@@ -260,7 +273,8 @@ struct Next {
     hash: String,
 }
 
-async fn verify(session: &Session, known: Option<Place>) -> Result<(), Failure> {
+/// Checks what the API keeps, a part at a time.
+pub(crate) async fn verify(session: &Session, path: &[&str], known: Option<Place>) -> Result<(), Failure> {
     let mut next = known.map(|place| Next {
         after: place.seq,
         hash: hex::encode(place.hash),
@@ -271,7 +285,7 @@ async fn verify(session: &Session, known: Option<Place>) -> Result<(), Failure> 
             .iter()
             .flat_map(|next| [("after", next.after.to_string()), ("hash", next.hash.clone())])
             .collect();
-        let answer = session.client.get(&["audit-logs", "verify"], &query).await?;
+        let answer = session.client.get(path, &query).await?;
         let part = Part::deserialize(&answer)
             .map_err(|error| Failure::Failed(format!("the API's answer cannot be read: {error}")))?;
         entries += part.entries;

@@ -178,6 +178,19 @@ impl Failure {
         })
     }
 
+    /// The problem's code, if the API refused.
+    pub(crate) fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.code()),
+            _ => None,
+        }
+    }
+
+    /// Whether the API lets who asks see it no more.
+    pub(crate) fn is_shut_out(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if matches!(refusal.status(), 401 | 403 | 404))
+    }
+
     /// Whether the API says that there is no such thing.
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.status() == 404)

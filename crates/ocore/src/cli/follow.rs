@@ -20,33 +20,67 @@ const SILENCE: Duration = Duration::from_secs(45);
 /// How long nobody may answer before following is given up.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// Where operations are in the API, and which command follows one there.
+#[derive(Clone, Copy)]
+pub(crate) struct Where {
+    pub(crate) path: &'static [&'static str],
+    pub(crate) command: &'static str,
+}
+
+/// The organization's.
+pub(crate) const OURS: Where = Where {
+    path: &["operations"],
+    command: "ocore operation",
+};
+
 /// Shows an operation until it ends, and gives it as it is then.
 pub(crate) async fn follow(session: &Session, id: &str, lines: Lines) -> Result<Value, Failure> {
+    follow_in(session, OURS, id, lines).await
+}
+
+/// The same of an operation that is somewhere else in the API.
+pub(crate) async fn follow_in(
+    session: &Session,
+    place: Where,
+    id: &str,
+    lines: Lines,
+) -> Result<Value, Failure> {
     let mut progress = Progress::new(lines);
     tokio::select! {
-        end = to_the_end(session, id, &mut progress) => end,
+        end = to_the_end(session, place, id, &mut progress) => end,
         _ = tokio::signal::ctrl_c() => {
             drop(progress);
+            let cancel = if place.path == OURS.path {
+                format!("\n  Cancel: ocore operation cancel {id}")
+            } else {
+                String::new()
+            };
             Err(Failure::Detached(format!(
-                "\nNo longer watching; the operation goes on.\n  Watch:  ocore operation follow {id}\n  \
-                 Cancel: ocore operation cancel {id}"
+                "\nNo longer watching; the operation goes on.\n  Watch:  {} follow {id}{cancel}",
+                place.command
             )))
         }
     }
 }
 
-async fn to_the_end(session: &Session, id: &str, progress: &mut Progress) -> Result<Value, Failure> {
+async fn to_the_end(
+    session: &Session,
+    place: Where,
+    id: &str,
+    progress: &mut Progress,
+) -> Result<Value, Failure> {
     let (mut last, mut heard, mut pause) = (None, Instant::now(), Duration::from_millis(200));
     loop {
         let before = Instant::now();
-        match listen(session, id, &mut last, progress, &mut heard).await {
+        match listen(session, place, id, &mut last, progress, &mut heard).await {
             Ok(Some(end)) => return Ok(end),
             // Cut off in the middle, as by a restart of `ocore serve`.
             Ok(None) => (),
             Err(failure) if failure.is_transient() && heard.elapsed() < PATIENCE => (),
             Err(Failure::Unreachable(text)) => {
                 return Err(Failure::Unreachable(format!(
-                    "{text}\n  The operation goes on; watch it again with `ocore operation follow {id}`."
+                    "{text}\n  The operation goes on; watch it again with `{} follow {id}`.",
+                    place.command
                 )));
             }
             Err(failure) => return Err(failure),
@@ -64,15 +98,14 @@ async fn to_the_end(session: &Session, id: &str, progress: &mut Progress) -> Res
 /// Listens until the operation or the connection ends. `last` is the number of the last line shown.
 async fn listen(
     session: &Session,
+    place: Where,
     id: &str,
     last: &mut Option<i64>,
     progress: &mut Progress,
     heard: &mut Instant,
 ) -> Result<Option<Value>, Failure> {
-    let mut response = session
-        .client
-        .open(&["operations", id, "logs"], &[], *last)
-        .await?;
+    let path = [place.path, &[id, "logs"]].concat();
+    let mut response = session.client.open(&path, &[], *last).await?;
     let mut parser = sse::Parser::default();
     loop {
         let piece = match timeout(SILENCE, response.chunk()).await {

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use ocore_domain::instance::{Edition, EnvironmentType, InstanceStatus};
+use ocore_domain::{
+    instance::{Edition, EnvironmentType, InstanceStatus},
+    sort::InstanceSort,
+};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -24,7 +27,7 @@ use super::{
 pub(crate) enum Command {
     /// Make an instance: database, files, container.
     Create(Box<Create>),
-    /// List instances by name.
+    /// List instances, by name unless told otherwise.
     List {
         /// Only those whose name holds this.
         #[arg(long)]
@@ -35,6 +38,9 @@ pub(crate) enum Command {
         /// Only those with this status.
         #[arg(long, value_parser = one_of(InstanceStatus::ALL))]
         status: Option<InstanceStatus>,
+        /// In which order; a hyphen turns it round.
+        #[arg(long, value_name = "ORDER", allow_hyphen_values = true, value_parser = one_of(InstanceSort::ALL))]
+        sort: Option<InstanceSort>,
         #[command(flatten)]
         page: Page,
     },
@@ -255,11 +261,13 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
             search,
             server,
             status,
+            sort,
             page,
         } => {
             let mut query = Vec::new();
             query.extend(search.map(|search| ("search", search)));
             query.extend(status.map(|status| ("status", status.to_string())));
+            query.extend(sort.map(|sort| ("sort", sort.to_string())));
             if let Some(server) = server {
                 query.push((
                     "serverId",

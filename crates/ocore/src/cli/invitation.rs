@@ -82,7 +82,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
 
 /// The invitation that is meant: of several to one address, the one that is open.
 async fn find(session: &Session, given: &str) -> Result<Value, Failure> {
-    let mut rows = all(session, KIND.path).await?;
+    let mut rows = all(session, &[KIND.path]).await?;
     let is_open = |row: &Value| row["status"] == "pending";
     let is_to = |row: &Value| {
         row["email"]

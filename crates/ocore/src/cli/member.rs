@@ -1,6 +1,7 @@
 //! `ocore member`: the people in an organization.
 
 use clap::{Args, Subcommand};
+use ocore_domain::sort::MemberSort;
 use serde_json::{Value, json};
 
 use super::{
@@ -13,12 +14,19 @@ use super::{
     person::for_people,
     resolve::{Kind, Page, list, rows, tag, value},
     role,
+    values::one_of,
 };
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// List members.
+    /// List members, by e-mail address unless told otherwise.
     List {
+        /// Only those whose name or e-mail address holds this.
+        #[arg(long)]
+        search: Option<String>,
+        /// In which order; a hyphen turns it round.
+        #[arg(long, value_name = "ORDER", allow_hyphen_values = true, value_parser = one_of(MemberSort::ALL))]
+        sort: Option<MemberSort>,
         #[command(flatten)]
         page: Page,
     },
@@ -91,8 +99,11 @@ pub(crate) const COLUMNS: &[Column] = &[
 pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failure> {
     let (client, output) = (&session.client, &session.output);
     match command {
-        Command::List { page } => {
-            let answer = list(session, &["members"], &[], &page).await?;
+        Command::List { search, sort, page } => {
+            let mut query = Vec::new();
+            query.extend(search.map(|search| ("search", search)));
+            query.extend(sort.map(|sort| ("sort", sort.to_string())));
+            let answer = list(session, &["members"], &query, &page).await?;
             output.result(&answer, || table(COLUMNS, rows(&answer)))
         }
         Command::Invite(invite) => {

@@ -11,6 +11,7 @@ mod dump;
 mod environment;
 mod failure;
 mod follow;
+mod installation;
 mod instance;
 mod invitation;
 mod invite_link;
@@ -80,6 +81,8 @@ pub(crate) enum Command {
     Session(Resource<person::SessionCommand>),
     /// The record of who did what, and whether it is as it was written.
     Audit(Resource<audit::Command>),
+    /// All accounts, organizations and keys, for who administers the installation.
+    Installation(Resource<installation::Command>),
 }
 
 /// The verbs of one resource, and how to reach the API.
@@ -103,7 +106,7 @@ pub(crate) struct Wait {
 }
 
 /// What every command works with.
-struct Session {
+pub(crate) struct Session {
     client: Client,
     output: Output,
 }
@@ -155,6 +158,7 @@ pub(crate) async fn run(command: Command) -> ExitCode {
         Command::ApiKey(it) => verbs!(it, api_key::run),
         Command::Account(it) => verbs!(it, person::account),
         Command::Session(it) => verbs!(it, person::sessions),
+        Command::Installation(it) => verbs!(it, installation::run),
     }
 }
 

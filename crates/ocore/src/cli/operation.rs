@@ -1,7 +1,10 @@
 //! `ocore operation`: what oCore does, step by step.
 
 use clap::Subcommand;
-use ocore_domain::operation::{OperationState, StepState};
+use ocore_domain::{
+    operation::{OperationState, StepState},
+    sort::OperationSort,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -19,7 +22,7 @@ use super::{
 /// The verbs. Where an operation is wanted, the name of an instance or server stands for its newest one.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// List operations, newest first.
+    /// List operations, newest first unless told otherwise.
     List {
         /// Only those in this state.
         #[arg(long, value_parser = one_of(OperationState::ALL))]
@@ -30,6 +33,9 @@ pub(crate) enum Command {
         /// Only those on this instance or server, by name or id.
         #[arg(long, value_name = "NAME")]
         of: Option<String>,
+        /// In which order; a hyphen turns it round.
+        #[arg(long, value_name = "ORDER", allow_hyphen_values = true, value_parser = one_of(OperationSort::ALL))]
+        sort: Option<OperationSort>,
         #[command(flatten)]
         page: Page,
     },
@@ -114,11 +120,13 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
             state,
             kind,
             of,
+            sort,
             page,
         } => {
             let mut query = Vec::new();
             query.extend(state.map(|state| ("state", state.to_string())));
             query.extend(kind.map(|kind| ("kind", kind)));
+            query.extend(sort.map(|sort| ("sort", sort.to_string())));
             if let Some(name) = of {
                 query.push(("subjectId", subject_id(session, &name).await?));
             }
@@ -164,7 +172,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
     }
 }
 
-fn show(operation: &Value) -> String {
+pub(crate) fn show(operation: &Value) -> String {
     let error = &operation["error"];
     let head = fields(&[
         ("Operation", text(operation, "id")),

@@ -1,18 +1,21 @@
 //! `ocore org`: organizations, to which servers and instances belong.
 
 use clap::{Args, Subcommand};
+use ocore_domain::operation::OperationState;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
     Session, Wait,
-    changed::changed,
+    changed::ended_as,
     confirm::confirm,
     failure::Failure,
+    follow::{OURS, Where, follow_in},
     member,
     output::{Column, ago, fields, table, text},
     person::for_people,
-    resolve::{Page, list, rows, value},
+    progress::Lines,
+    resolve::{Page, all, list, rows, value},
 };
 
 #[derive(Subcommand)]
@@ -46,20 +49,30 @@ pub(crate) enum Command {
     },
     /// Delete the organization. Only its owner can, with a token of their own.
     Delete {
-        /// Delete its instances and remove its servers too; otherwise it must have none.
-        #[arg(long)]
-        cascade: bool,
-        /// Confirm by the organization's name instead of being asked.
-        #[arg(long, alias = "confirm", value_name = "NAME")]
-        yes: Option<String>,
         #[command(flatten)]
-        wait: Wait,
+        delete: Deletion,
     },
     /// How the organization works; without a verb, shows it.
     Settings {
         #[command(subcommand)]
         command: Option<Settings>,
     },
+}
+
+/// How an organization is deleted, and with what.
+#[derive(Args)]
+pub(crate) struct Deletion {
+    /// Delete its instances and remove its servers too; otherwise it must have none.
+    #[arg(long)]
+    cascade: bool,
+    /// Make no final dumps on the way; otherwise each instance leaves one, which goes with its server.
+    #[arg(long, requires = "cascade")]
+    no_dump: bool,
+    /// Confirm by the organization's name instead of being asked.
+    #[arg(long, alias = "confirm", value_name = "NAME")]
+    yes: Option<String>,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 #[derive(Args, Serialize)]
@@ -146,7 +159,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
             output.result(&answer, || show(&answer))
         }
         Command::Transfer { to, yes } => transfer(session, &to, yes).await,
-        Command::Delete { cascade, yes, wait } => delete(session, cascade, yes, &wait).await,
+        Command::Delete { delete } => delete_ours(session, delete).await,
         Command::Settings { command } => settings(session, command.unwrap_or(Settings::Show)).await,
     }
 }
@@ -168,33 +181,96 @@ async fn transfer(session: &Session, to: &str, yes: Option<String>) -> Result<()
         .result(&answer, || table(member::COLUMNS, rows(&answer)))
 }
 
-async fn delete(session: &Session, cascade: bool, yes: Option<String>, wait: &Wait) -> Result<(), Failure> {
+async fn delete_ours(session: &Session, delete: Deletion) -> Result<(), Failure> {
     let organization = session.client.get(&["org"], &[]).await?;
-    let (name, slug) = (value(&organization, "name")?, value(&organization, "slug")?);
-    let what = if cascade {
-        format!(
-            "Organization `{name}` will be deleted WITH ALL ITS INSTANCES, their databases and files, ALL FINAL DUMPS and \
-             all that oCore made on its servers. Its members, roles and API keys go too."
-        )
-    } else {
-        format!("Organization `{name}` will be deleted, with its members, roles, invitations and API keys.")
-    };
-    let mut query = vec![("confirm", confirm(&what, &[name, slug], yes)?)];
-    if cascade {
-        query.push(("cascade", true.to_string()));
-    }
+    let query = delete.confirmed(&organization)?;
     let answer = session.client.delete(&["org"], &query).await;
-    let answer = answer.map_err(|failure| {
-        failure.advised(409, || {
+    let answer = for_people(session, answer.map_err(advised))?;
+    let is_gone = async || {
+        let mine = all(session, &["user", "orgs"]).await?;
+        Ok(mine.iter().all(|one| one["id"] != organization["id"]))
+    };
+    deleted(session, answer, &organization, &delete.wait, OURS, is_gone).await
+}
+
+/// Tells what the API refused with what to do by this program.
+pub(crate) fn advised(failure: Failure) -> Failure {
+    if failure.code() == Some("resource.in_use") {
+        return failure.advised(409, || {
             "Delete the instances, then remove the servers; or use --cascade, which does both.".to_owned()
-        })
-    });
-    let answer = for_people(session, answer)?;
-    let done = || format!("Organization `{name}` is deleted.\n");
-    if answer["operation"].is_null() {
-        return session.output.result(&organization, done);
+        });
     }
-    changed(session, answer, wait, |_| done()).await
+    failure
+}
+
+impl Deletion {
+    /// What is asked of the API, after it was confirmed.
+    pub(crate) fn confirmed(&self, organization: &Value) -> Result<Vec<(&'static str, String)>, Failure> {
+        let (name, slug) = (value(organization, "name")?, value(organization, "slug")?);
+        let what = if self.cascade {
+            format!(
+                "Organization `{name}` will be deleted WITH ALL ITS INSTANCES, their databases and files, ALL FINAL DUMPS and \
+                 all that oCore made on its servers. Its members, roles and API keys go too."
+            )
+        } else {
+            format!(
+                "Organization `{name}` will be deleted, with its members, roles, invitations and API keys."
+            )
+        };
+        let mut query = vec![("confirm", confirm(&what, &[name, slug], self.yes.clone())?)];
+        if self.cascade {
+            query.push(("cascade", true.to_string()));
+        }
+        if self.no_dump {
+            query.push(("keepDump", false.to_string()));
+        }
+        Ok(query)
+    }
+
+    pub(crate) const fn wait(&self) -> &Wait {
+        &self.wait
+    }
+}
+
+/// Takes the answer to a deletion, waits for its operation if there is one, and tells how it ended. With the organization
+/// goes the right to look at its operations, so whoever is refused that asks whether it is there still.
+pub(crate) async fn deleted(
+    session: &Session,
+    mut answer: Value,
+    organization: &Value,
+    wait: &Wait,
+    place: Where,
+    is_gone: impl AsyncFnOnce() -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    let done = || format!("Organization `{}` is deleted.\n", text(organization, "name"));
+    let Some(id) = answer["operation"]["id"].as_str().map(str::to_owned) else {
+        return session.output.result(organization, done);
+    };
+    if wait.no_wait {
+        return session.output.result(&answer, || {
+            format!(
+                "Queued as operation {id}.\n  Watch: {} follow {id}\n",
+                place.command
+            )
+        });
+    }
+    match follow_in(session, place, &id, Lines::All).await {
+        Ok(end) => answer["operation"] = end,
+        Err(failure) if failure.is_shut_out() && is_gone().await? => {
+            // How it ended is not to be had any more; that it did, its last step shows.
+            answer["operation"] = Value::Null;
+            return session.output.result(&answer, done);
+        }
+        Err(failure) => {
+            session.output.document_unless_printed(&answer)?;
+            return Err(failure);
+        }
+    }
+    let ended = ended_as(&answer["operation"], OperationState::Done);
+    session
+        .output
+        .result(&answer, || if ended.is_ok() { done() } else { String::new() })?;
+    ended
 }
 
 async fn settings(session: &Session, command: Settings) -> Result<(), Failure> {
@@ -226,6 +302,7 @@ fn show(organization: &Value) -> String {
         ("Logo", value("logoUrl")),
         ("Made", ago(organization, "createdAt")),
         ("Changed", ago(organization, "updatedAt")),
+        ("Being deleted", value("deletionOperationId")),
     ])
 }
 

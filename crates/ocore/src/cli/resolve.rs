@@ -44,12 +44,22 @@ pub(crate) async fn list(
 }
 
 /// All rows of a list, for finding one among them.
-pub(crate) async fn all(session: &Session, path: &str) -> Result<Vec<Value>, Failure> {
+pub(crate) async fn all(session: &Session, path: &[&str]) -> Result<Vec<Value>, Failure> {
+    list_all(session, path, &[]).await
+}
+
+/// The same of those that a query lets through.
+pub(crate) async fn list_all(
+    session: &Session,
+    path: &[&str],
+    wanted: &Query<'_>,
+) -> Result<Vec<Value>, Failure> {
     let (mut rows, mut cursor) = (Vec::new(), None);
     loop {
-        let mut query = vec![("limit", "200".to_owned())];
+        let mut query = wanted.to_vec();
+        query.push(("limit", "200".to_owned()));
         query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-        let mut answer = session.client.get(&[path], &query).await?;
+        let mut answer = session.client.get(path, &query).await?;
         if let Value::Array(more) = answer["data"].take() {
             rows.extend(more);
         }
@@ -77,7 +87,7 @@ pub(crate) struct Kind {
 impl Kind {
     /// The one that is meant.
     pub(crate) async fn find(&self, session: &Session, given: &str) -> Result<Value, Failure> {
-        self.pick(all(session, self.path).await?, given)
+        self.pick(all(session, &[self.path]).await?, given)
     }
 
     /// The id of the one that is meant; an id is one already.

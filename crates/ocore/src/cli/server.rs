@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use ocore_domain::server::ServerStatus;
+use ocore_domain::{server::ServerStatus, sort::ServerSort};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
@@ -23,7 +23,7 @@ use super::{
 pub(crate) enum Command {
     /// Take a server: connect, look at it, prepare it.
     Add(Add),
-    /// List servers by name.
+    /// List servers, by name unless told otherwise.
     List {
         /// Only those whose name or host holds this.
         #[arg(long)]
@@ -31,6 +31,9 @@ pub(crate) enum Command {
         /// Only those with this status.
         #[arg(long, value_parser = one_of(ServerStatus::ALL))]
         status: Option<ServerStatus>,
+        /// In which order; a hyphen turns it round.
+        #[arg(long, value_name = "ORDER", allow_hyphen_values = true, value_parser = one_of(ServerSort::ALL))]
+        sort: Option<ServerSort>,
         #[command(flatten)]
         page: Page,
     },
@@ -204,10 +207,16 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
             let answer = client.post(&["servers"], &server).await?;
             changed(session, answer, &wait, |answer| ready(&answer["server"])).await
         }
-        Command::List { search, status, page } => {
+        Command::List {
+            search,
+            status,
+            sort,
+            page,
+        } => {
             let mut query = Vec::new();
             query.extend(search.map(|search| ("search", search)));
             query.extend(status.map(|status| ("status", status.to_string())));
+            query.extend(sort.map(|sort| ("sort", sort.to_string())));
             let answer = list(session, &["servers"], &query, &page).await?;
             output.result(&answer, || table(COLUMNS, rows(&answer)))
         }

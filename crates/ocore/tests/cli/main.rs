@@ -4,6 +4,7 @@
 
 mod commands;
 mod fake;
+mod installation;
 mod login;
 mod organizations;
 mod profiles;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ocore_domain::{Code, InstanceId, OperationId, Problem, ServerId, operation::Level};
+use ocore_domain::{Code, InstanceId, OperationId, OrganizationId, Problem, ServerId, operation::Level};
 use ocore_fleet::{Engine, Host, LineSink};
 use ocore_store::{
     Store,
@@ -38,6 +38,11 @@ impl Ctx {
     /// The operation.
     pub(crate) const fn operation(&self) -> OperationId {
         self.claim.id
+    }
+
+    /// Whose it is.
+    pub(crate) const fn organization(&self) -> OrganizationId {
+        self.claim.organization_id
     }
 
     /// The rows.

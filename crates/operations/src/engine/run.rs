@@ -18,6 +18,7 @@ use super::{Action, Ctx, Definition, End, Output, Step};
 use crate::{
     Hands,
     faults::{Faults, Point},
+    only_waits,
 };
 
 /// How long the engine goes on trying where the world is away for a while.
@@ -363,8 +364,12 @@ impl Run {
         }
     }
 
-    /// The grace given to running steps is over. (Before that they may end by themselves.)
+    /// The grace given to running steps is over. (Before that they may end by themselves, which one that waits for others
+    /// will not.)
     async fn stopped(&self) {
+        if only_waits(self.definition.kind) {
+            return self.stopping.cancelled().await;
+        }
         self.hands.hard_stop().cancelled().await;
     }
 

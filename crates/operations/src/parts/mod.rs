@@ -1,4 +1,5 @@
-//! The parts of an instance on its server, each made and taken away by steps that may be repeated.
+//! The parts of an instance on its server, each made and taken away by steps that may be repeated; and the parts of an
+//! operation that is made of others.
 
 pub(crate) mod container;
 pub(crate) mod database;
@@ -6,6 +7,7 @@ pub(crate) mod dump;
 pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod life;
+pub(crate) mod others;
 pub(crate) mod ports;
 pub(crate) mod postgres;
 pub(crate) mod psql;

@@ -1,11 +1,11 @@
 //! The record as it is read: lists for people, links in order for whoever checks them.
 
 use chrono::{DateTime, Utc};
-use ocore_domain::{OrganizationId, audit::Place};
+use ocore_domain::{OrganizationId, audit::Place, sort::AuditLogSort};
 use sqlx::PgConnection;
 
 use super::Link;
-use crate::{Page, PageRequest, Result};
+use crate::{After, Page, Result, Sorted};
 
 // `organization_id` is compared so that an index serves the installation's own chain, whose organization is null, too.
 // For the same reason an order by `seq` names the organization first.
@@ -29,46 +29,70 @@ pub struct Filter {
     pub search: Option<String>,
 }
 
-/// Entries of a chain, newest first. The cursor is an entry's number.
+/// The links of a chain that a filter lets through: parameters 1 to 11.
+macro_rules! filtered {
+    ($tail:literal $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            Link,
+            r#"select seq, previous, hash, entry::text as "entry!" from audit_log
+               where (organization_id = $1 or ($1::uuid is null and organization_id is null))
+                   and ($3::text is null or resource_type = $3)
+                   and ($4::text is null or resource_id = $4)
+                   and ($5::text is null or action = $5)
+                   and ($6::text is null or starts_with(action, $6))
+                   and ($7::text is null or user_id = $7)
+                   and ($8::timestamptz is null or at >= $8)
+                   and ($9::timestamptz is null or at < $9)
+                   and ($10::text is null
+                        or strpos(lower(concat_ws(' ', entry ->> 'resourceName', entry ->> 'userName', action)),
+                               lower($10)) > 0)
+                   and "# + $tail
+            $(, $argument)*
+        )
+    };
+}
+
+/// Entries of a chain, in its order or from its end: they are numbered as they were written.
 pub async fn list(
     conn: &mut PgConnection,
     organization: Option<OrganizationId>,
     filter: &Filter,
-    page: &PageRequest,
+    page: &Sorted<AuditLogSort, i64>,
 ) -> Result<Page<Link>> {
-    let before = page.cursor.as_deref().and_then(|c| c.parse::<i64>().ok());
     let prefix = filter.action.as_deref().filter(|action| action.ends_with('.'));
     let exact = filter.action.as_deref().filter(|_| prefix.is_none());
-    let rows = sqlx::query_as!(
-        Link,
-        r#"select seq, previous, hash, entry::text as "entry!" from audit_log
-         where (organization_id = $1 or ($1::uuid is null and organization_id is null))
-             and ($2::bigint is null or seq < $2)
-             and ($3::text is null or resource_type = $3)
-             and ($4::text is null or resource_id = $4)
-             and ($5::text is null or action = $5)
-             and ($6::text is null or starts_with(action, $6))
-             and ($7::text is null or user_id = $7)
-             and ($8::timestamptz is null or at >= $8)
-             and ($9::timestamptz is null or at < $9)
-             and ($10::text is null or strpos(lower(concat_ws(' ', entry ->> 'resourceName', entry ->> 'userName', action)),
-                 lower($10)) > 0)
-         order by organization_id desc, seq desc limit $11"#,
-        organization as Option<OrganizationId>,
-        before,
-        filter.resource_type.as_deref(),
-        filter.resource_id.as_deref(),
-        exact,
-        prefix,
-        filter.user_id.as_deref(),
-        filter.start,
-        filter.end,
-        filter.search.as_deref(),
-        page.limit + 1,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(Page::from_rows(rows, page.limit, |link| link.seq.to_string()))
+    macro_rules! asked {
+        ($tail:literal) => {
+            filtered!(
+                $tail,
+                organization as Option<OrganizationId>,
+                page.id(),
+                filter.resource_type.as_deref(),
+                filter.resource_id.as_deref(),
+                exact,
+                prefix,
+                filter.user_id.as_deref(),
+                filter.start,
+                filter.end,
+                filter.search.as_deref(),
+                page.limit + 1,
+            )
+            .fetch_all(conn)
+            .await?
+        };
+    }
+    let rows = match page.sort {
+        AuditLogSort::CreatedAt => {
+            asked!("($2::bigint is null or seq > $2) order by organization_id, seq limit $11")
+        }
+        AuditLogSort::CreatedAtBack => {
+            asked!("($2::bigint is null or seq < $2) order by organization_id desc, seq desc limit $11")
+        }
+    };
+    Ok(page.page(rows, |link| After {
+        key: None,
+        id: link.seq,
+    }))
 }
 
 /// Links in the order of the chain: those after a number, at most so many.

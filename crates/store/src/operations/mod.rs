@@ -21,7 +21,8 @@ pub use queue::{
     register_worker, release, rescue, unregister_worker, workers_on_host,
 };
 pub use read::{
-    Filter, cancel, cancel_requested, find, get, list, newest_for_subject, open_for_subject, steps_of,
+    Filter, cancel, cancel_requested, find, get, list, newest_for_subject, newest_part, open_beside,
+    open_for_subject, parts_done, steps_of, still_open,
 };
 pub use steps::{set_step, start_undo};
 
@@ -44,6 +45,7 @@ pub struct Operation {
     pub attempt: i32,
     pub worker_id: Option<Uuid>,
     pub retry_of: Option<OperationId>,
+    pub part_of: Option<OperationId>,
     pub created_at: DateTime<Utc>,
     pub started_at: Option<DateTime<Utc>>,
     pub finished_at: Option<DateTime<Utc>>,
@@ -147,6 +149,18 @@ pub async fn set_retry_of(conn: &mut PgConnection, id: OperationId, retried: Ope
         "update operations set retry_of = $2 where id = $1",
         id as OperationId,
         retried as OperationId
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Notes that an operation was begun by another, and is a part of it.
+pub async fn set_part_of(conn: &mut PgConnection, id: OperationId, whole: OperationId) -> Result<()> {
+    sqlx::query!(
+        "update operations set part_of = $2 where id = $1",
+        id as OperationId,
+        whole as OperationId
     )
     .execute(conn)
     .await?;

@@ -1,19 +1,22 @@
 //! Operations as people see them, and their wish to stop one.
 
-use ocore_domain::{OperationId, OrganizationId, operation::OperationState};
+use ocore_domain::{OperationId, OrganizationId, operation::OperationState, sort::OperationSort};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Operation, Step};
-use crate::{Page, PageRequest, Result, notifications};
+use crate::{
+    After, Page, Result, Sorted, notifications,
+    page::{in_order, moment},
+};
 
 macro_rules! select {
-    ($tail:literal $(, $argument:expr)* $(,)?) => {
+    ($tail:literal $(+ $more:literal)* $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             Operation,
             r#"select o.id as "id: _", o.organization_id as "organization_id: _", o.kind, o.subject_kind, o.subject_id,
                    o.subject_name, o.server_id as "server_id: _", o.params, o.state as "state: _", o.error as "error: _",
-                   o.attempt, o.worker_id, o.retry_of as "retry_of: _", o.created_at, o.started_at, o.finished_at,
+                   o.attempt, o.worker_id, o.retry_of as "retry_of: _", o.part_of as "part_of: _", o.created_at, o.started_at, o.finished_at,
                    o.cancel_requested_at,
                    case when o.state <> 'queued' then null
                         when exists (select 1 from operation_leases l where l.serial_key = o.serial_key)
@@ -22,7 +25,7 @@ macro_rules! select {
                                 and exists (select 1 from operation_leases l where l.group_key = o.group_key)
                             then 'room on its server'
                         else 'a free worker' end as waiting_for
-               from operations o "# + $tail
+               from operations o "# + $tail $(+ $more)*
             $(, $argument)*
         )
     };
@@ -62,31 +65,34 @@ pub struct Filter {
     pub subject: Option<Uuid>,
 }
 
-/// Operations, newest first.
+/// Operations.
 pub async fn list(
     conn: &mut PgConnection,
     organization: OrganizationId,
     filter: &Filter,
-    page: &PageRequest,
+    page: &Sorted<OperationSort>,
 ) -> Result<Page<Operation>> {
-    let before = page.cursor.as_deref().and_then(|c| c.parse::<Uuid>().ok());
-    let rows = select!(
-        "where o.organization_id = $1
-             and ($2::text is null or o.state = $2)
-             and ($3::text is null or o.kind = $3)
-             and ($4::uuid is null or o.subject_id = $4)
-             and ($5::uuid is null or o.id < $5)
-         order by o.id desc limit $6",
-        organization as OrganizationId,
-        filter.state as Option<OperationState>,
-        filter.kind,
-        filter.subject,
-        before,
-        page.limit + 1,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(Page::from_rows(rows, page.limit, |o| o.id.to_string()))
+    use OperationSort as By;
+    let rows = in_order!(
+        select, conn, page,
+        (
+            organization as OrganizationId,
+            filter.state as Option<OperationState>,
+            filter.kind,
+            filter.subject,
+        ),
+        "where o.organization_id = $4
+             and ($5::text is null or o.state = $5)
+             and ($6::text is null or o.kind = $6)
+             and ($7::uuid is null or o.subject_id = $7)",
+        by "o.id" {
+            By::CreatedAt, By::CreatedAtBack => "o.created_at" from "$1::text::timestamptz",
+        }
+    );
+    Ok(page.page(rows, |row| After {
+        key: Some(moment(row.created_at)),
+        id: row.id.uuid(),
+    }))
 }
 
 /// The steps of an operation, in order.
@@ -111,6 +117,62 @@ pub async fn open_for_subject(conn: &mut PgConnection, subject: Uuid) -> Result<
     .fetch_optional(conn)
     .await?;
     Ok(operation)
+}
+
+/// The operation on a subject that another one began last.
+pub async fn newest_part(
+    conn: &mut PgConnection,
+    whole: OperationId,
+    subject: Uuid,
+) -> Result<Option<Operation>> {
+    let operation = select!(
+        "where o.part_of = $1 and o.subject_id = $2 order by o.id desc limit 1",
+        whole as OperationId,
+        subject,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(operation)
+}
+
+/// How many operations of a kind another one began that did what they were for.
+pub async fn parts_done(conn: &mut PgConnection, whole: OperationId, kind: &str) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"select count(*) as "count!" from operations where part_of = $1 and kind = $2 and state = 'done'"#,
+        whole as OperationId,
+        kind,
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Operations of an organization that are not final, beside one of them: the oldest first, at most so many.
+pub async fn open_beside(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    beside: OperationId,
+    limit: i64,
+) -> Result<Vec<Operation>> {
+    let operations = select!(
+        "where o.organization_id = $1 and o.id <> $2 and o.finished_at is null order by o.created_at, o.id limit $3",
+        organization as OrganizationId,
+        beside as OperationId,
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(operations)
+}
+
+/// Which of these operations are not final.
+pub async fn still_open(conn: &mut PgConnection, among: &[OperationId]) -> Result<Vec<OperationId>> {
+    let ids: Vec<Uuid> = among.iter().map(|id| id.uuid()).collect();
+    Ok(sqlx::query_scalar!(
+        r#"select id as "id: OperationId" from operations where id = any($1) and finished_at is null"#,
+        &ids,
+    )
+    .fetch_all(conn)
+    .await?)
 }
 
 /// The operation that was begun last on a subject.
