@@ -23,7 +23,7 @@ pub use queue::{
 pub use read::{
     Filter, cancel, cancel_requested, find, get, list, newest_for_subject, open_for_subject, steps_of,
 };
-pub use steps::{set_step, start_undo};
+pub use steps::{set_result, set_step, start_undo};
 
 use crate::{Result, notifications};
 
@@ -41,6 +41,8 @@ pub struct Operation {
     pub params: Value,
     pub state: OperationState,
     pub error: Option<Json<Problem>>,
+    /// What it found out that is worth more than a line of its output.
+    pub result: Option<Value>,
     pub attempt: i32,
     pub worker_id: Option<Uuid>,
     pub retry_of: Option<OperationId>,

@@ -13,6 +13,7 @@ macro_rules! select {
             Operation,
             r#"select o.id as "id: _", o.organization_id as "organization_id: _", o.kind, o.subject_kind, o.subject_id,
                    o.subject_name, o.server_id as "server_id: _", o.params, o.state as "state: _", o.error as "error: _",
+                   o.result,
                    o.attempt, o.worker_id, o.retry_of as "retry_of: _", o.created_at, o.started_at, o.finished_at,
                    o.cancel_requested_at,
                    case when o.state <> 'queued' then null
@@ -121,6 +122,18 @@ pub async fn newest_for_subject(conn: &mut PgConnection, subject: Uuid) -> Resul
     )
     .fetch_optional(conn)
     .await?)
+}
+
+/// The operation that another one began on a subject last, named in its parameters as `parent`.
+pub async fn child_of(conn: &mut PgConnection, parent: OperationId, subject: Uuid) -> Result<Option<Operation>> {
+    let operation = select!(
+        "where o.subject_id = $2 and o.params ->> 'parent' = $1::text order by o.id desc limit 1",
+        parent.to_string(),
+        subject,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(operation)
 }
 
 /// Asks for an operation to be stopped; false when it is final or being undone already.
