@@ -16,7 +16,7 @@ mod supervise;
 
 pub use access::{Access, Credential, ExpectedKey};
 pub use engine::{
-    Container, ContainerSpec, ContainerState, Engine, EngineInfo, Exec, Labels, Mount, PortBinding, Restart,
+    Archive, Container, ContainerSpec, ContainerState, Engine, EngineInfo, Exec, Labels, Mount, PortBinding, Restart,
     UploadFile, label,
 };
 pub use host::{Finished, Host, LineSink, Script};

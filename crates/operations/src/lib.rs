@@ -9,6 +9,7 @@ pub mod faults;
 mod hands;
 pub mod instance_create;
 pub mod instance_delete;
+pub mod instance_move;
 pub mod instance_restart;
 pub mod instance_start;
 pub mod instance_stop;
@@ -18,6 +19,7 @@ mod noop;
 mod observer;
 mod parts;
 mod runtime;
+pub mod server_drain;
 pub mod server_remove;
 pub mod server_validate;
 mod worker;
@@ -35,11 +37,13 @@ use engine::Definition;
 static DEFINITIONS: &[&Definition] = &[
     &instance_create::DEFINITION,
     &instance_delete::DEFINITION,
+    &instance_move::DEFINITION,
     &instance_restart::DEFINITION,
     &instance_start::DEFINITION,
     &instance_stop::DEFINITION,
     &instance_update::DEFINITION,
     &noop::DEFINITION,
+    &server_drain::DEFINITION,
     &server_remove::DEFINITION,
     &server_validate::DEFINITION,
 ];

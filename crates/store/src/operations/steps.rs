@@ -69,3 +69,15 @@ pub async fn set_result(conn: &mut PgConnection, claim: &Claimed, result: &serde
     .await?;
     Ok(set.rows_affected() == 1)
 }
+
+/// Whether a claim is still valid; if so, it stays so until the transaction ends.
+pub async fn hold(conn: &mut PgConnection, claim: &Claimed) -> Result<bool> {
+    let held = sqlx::query_scalar!(
+        "select true from operations where id = $1 and claim_token = $2 and worker_id is not null for no key update",
+        claim.id as OperationId,
+        claim.token,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(held.is_some())
+}
