@@ -20,6 +20,7 @@ mod operations;
 mod organizations;
 mod passkeys;
 mod passwords;
+mod placement;
 mod people;
 mod requests;
 mod roles;

@@ -21,6 +21,7 @@ mod operation;
 mod org;
 mod output;
 mod person;
+mod placement;
 mod profile;
 mod profiles;
 mod progress;
