@@ -124,7 +124,10 @@ pub fn refused(server: &str, reasons: &[Reason]) -> Problem {
     };
     Problem::new(
         code,
-        format!("The server {server} does not take the instance. {}", said.join(". ")),
+        format!(
+            "The server {server} does not take the instance. {}",
+            said.join(". ")
+        ),
         "Choose another server, or none: then oCore proposes one. What servers say of themselves is changed by \
          `ocore server update`, `uncordon`.",
     )

@@ -18,8 +18,8 @@ use uuid::Uuid;
 use crate::{
     definition,
     engine::{self, Definition},
-    instance_create, instance_delete, instance_move, instance_restart, instance_start, instance_stop, instance_update,
-    server_drain, server_remove, server_validate,
+    instance_create, instance_delete, instance_move, instance_restart, instance_start, instance_stop,
+    instance_update, server_drain, server_remove, server_validate,
 };
 
 /// An operation on a server's instance, one at a time for each instance and a bounded number for each server.
@@ -97,18 +97,32 @@ async fn refuse_between_servers(
     transition: Transition,
 ) -> Result<(), Problem> {
     let left_on = match (transition, instance.move_target_id, instance.move_source_id) {
+        // One that is at work is told by the transition.
+        _ if instance.status.is_changing() => None,
         (Transition::Move, ..) => None,
         (_, Some(target), _) => Some(target),
         (Transition::Remove, None, source) => source,
         _ => None,
     };
     let Some(other) = left_on else { return Ok(()) };
-    let name = servers::get(tx, other).await?.map_or_else(|| other.to_string(), |server| server.name);
-    let to = if instance.move_target_id.is_some() { &name } else { &instance.server_name };
+    let name = servers::get(tx, other)
+        .await?
+        .map_or_else(|| other.to_string(), |server| server.name);
+    let to = if instance.move_target_id.is_some() {
+        &name
+    } else {
+        &instance.server_name
+    };
     Err(Problem::new(
         Code::StateConflict,
-        format!("A move of {} did not come to its end: parts of it are still on {name}", instance.name),
-        format!("Move it once more: ocore instance move {} --to {to}", instance.slug),
+        format!(
+            "A move of {} did not come to its end: parts of it are still on {name}",
+            instance.name
+        ),
+        format!(
+            "Move it once more: ocore instance move {} --to {to}",
+            instance.slug
+        ),
     ))
 }
 

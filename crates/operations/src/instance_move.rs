@@ -83,7 +83,15 @@ pub(crate) async fn again(
 ) -> Result<OperationId, Problem> {
     let target = servers::get(tx, params.target).await?;
     let target = target.ok_or_else(|| Problem::internal("the server of a move is gone"))?;
-    begin(tx, instance.id, instance.server_id, &target, Some(params.before), None).await
+    begin(
+        tx,
+        instance.id,
+        instance.server_id,
+        &target,
+        Some(params.before),
+        None,
+    )
+    .await
 }
 
 async fn begin(
@@ -132,7 +140,10 @@ fn source_of(instance: &Instance, target: &Server) -> Result<ServerId, Problem> 
         && going != target.id
     {
         return refuse(
-            format!("A move of {} to another server did not come to its end", instance.name),
+            format!(
+                "A move of {} to another server did not come to its end",
+                instance.name
+            ),
             format!("Move it there once more first, or retry that operation: the server has the id {going}."),
         );
     }
@@ -140,7 +151,10 @@ fn source_of(instance: &Instance, target: &Server) -> Result<ServerId, Problem> 
         Some(source) if instance.server_id == target.id => Ok(source),
         Some(_) => refuse(
             format!("An old copy of {} is still to be removed", instance.name),
-            format!("ocore instance move {} --to {} removes it.", instance.slug, instance.server_name),
+            format!(
+                "ocore instance move {} --to {} removes it.",
+                instance.slug, instance.server_name
+            ),
         ),
         None if instance.server_id == target.id => refuse(
             format!("{} is on {} already", instance.name, target.name),
@@ -229,7 +243,10 @@ async fn check_servers(ctx: &Ctx) -> Result<(), Problem> {
     if !database::is_ready(&from, &way.there_before()).await? {
         return Err(Problem::new(
             Code::StateConflict,
-            format!("{} has no whole database on {}: there is nothing to move", way.instance.name, way.source.name),
+            format!(
+                "{} has no whole database on {}: there is nothing to move",
+                way.instance.name, way.source.name
+            ),
             "Delete it and create it anew on the other server.",
         ));
     }
@@ -283,7 +300,9 @@ async fn get_image(ctx: &Ctx) -> Result<(), Problem> {
         return Ok(());
     }
     let engine = way.target_engine(ctx).await?;
-    engine.ensure_image(&way.instance.settings.image, &ctx.sink()).await
+    engine
+        .ensure_image(&way.instance.settings.image, &ctx.sink())
+        .await
 }
 
 async fn copy_files(ctx: &Ctx) -> Result<(), Problem> {
@@ -312,7 +331,9 @@ async fn remove_files(ctx: &Ctx) -> Result<(), Problem> {
         return Ok(());
     }
     let (before, there) = (way.there_before(), way.there(ctx).await?);
-    end(&way.source_engine(ctx).await?, &before).let_go_of_volume().await?;
+    end(&way.source_engine(ctx).await?, &before)
+        .let_go_of_volume()
+        .await?;
     files::remove(&way.target_engine(ctx).await?, &there).await
 }
 
@@ -406,7 +427,9 @@ async fn switch(ctx: &Ctx) -> Result<(), Problem> {
         ctx.hold(&mut tx).await?;
         servers::lock_all(&mut tx, &[way.source.id, way.target.id]).await?;
         if !instances::switch(&mut tx, way.instance.id, way.target.id).await? {
-            return Err(Problem::internal("the instance is not on its way to the other server any more"));
+            return Err(Problem::internal(
+                "the instance is not on its way to the other server any more",
+            ));
         }
         port_rows::release_on(&mut tx, way.instance.id, way.source.id).await?;
         tx.commit().await.map_err(ocore_store::Error::from)?;
@@ -438,7 +461,9 @@ async fn downtime(ctx: &Ctx) -> Result<Option<i64>, Problem> {
     let step = |name: &str| steps.iter().find(|step| step.name == name);
     let began = step("stop").and_then(|step| step.started_at);
     let served = step("wait_healthy").and_then(|step| step.finished_at);
-    Ok(began.zip(served).map(|(began, served)| (served - began).num_milliseconds()))
+    Ok(began
+        .zip(served)
+        .map(|(began, served)| (served - began).num_milliseconds()))
 }
 
 async fn remove_source(ctx: &Ctx) -> Result<(), Problem> {
@@ -454,7 +479,10 @@ async fn remove_source(ctx: &Ctx) -> Result<(), Problem> {
     let (to, there) = (way.target_engine(ctx).await?, way.there(ctx).await?);
     end(&to, &there).let_go_of_volume().await?;
     end(&to, &there).delete_dump().await?;
-    ctx.info(format!("Nothing of {} is left on {}", way.instance.name, way.source.name));
+    ctx.info(format!(
+        "Nothing of {} is left on {}",
+        way.instance.name, way.source.name
+    ));
     Ok(())
 }
 

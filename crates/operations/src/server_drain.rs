@@ -94,7 +94,8 @@ async fn move_instances(ctx: &Ctx) -> Result<(), Problem> {
         .map(|(name, problem)| format!("{name}: {}", problem.detail))
         .collect();
     Err(Problem::new(
-        left.first().map_or(Code::NoServerFits, |(_, problem)| problem.code),
+        left.first()
+            .map_or(Code::NoServerFits, |(_, problem)| problem.code),
         format!(
             "{} of {count} instances stay on {}. {}",
             left.len(),
@@ -153,7 +154,11 @@ async fn begin(ctx: &Ctx, server: &Server, instance: &Instance) -> Result<Operat
         ..capacity::wish_of(&instance)
     };
     let policy = fleet::policy(&mut tx, instance.organization_id).await?;
-    let ranked = rank(&wish, policy, &fleet::fleet(&mut tx, instance.organization_id).await?);
+    let ranked = rank(
+        &wish,
+        policy,
+        &fleet::fleet(&mut tx, instance.organization_id).await?,
+    );
     let mut refusal = None;
     for best in ranked.iter().filter(|placed| placed.score().is_some()) {
         let Some(target) = servers::get(&mut tx, best.server).await? else {

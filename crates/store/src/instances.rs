@@ -346,7 +346,11 @@ pub async fn holding(conn: &mut PgConnection, server: ServerId) -> Result<Vec<In
 }
 
 /// Notes where an instance is moving to, or that it is not.
-pub async fn set_move_target(conn: &mut PgConnection, id: InstanceId, target: Option<ServerId>) -> Result<()> {
+pub async fn set_move_target(
+    conn: &mut PgConnection,
+    id: InstanceId,
+    target: Option<ServerId>,
+) -> Result<()> {
     sqlx::query!(
         "update instances set move_target_id = $2, updated_at = now() where id = $1",
         id as InstanceId,

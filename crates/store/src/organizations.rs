@@ -1,7 +1,9 @@
 //! Organizations.
 
 use chrono::{DateTime, Utc};
-use ocore_domain::{Code, OrganizationId, OrganizationSlug, Problem, UserId, access::SystemRole, placement::Policy};
+use ocore_domain::{
+    Code, OrganizationId, OrganizationSlug, Problem, UserId, access::SystemRole, placement::Policy,
+};
 use sqlx::PgConnection;
 
 use crate::{Page, PageRequest, Result, members, roles};

@@ -28,7 +28,9 @@ pub async fn fleet(conn: &mut PgConnection, organization: OrganizationId) -> Res
 /// One server with what is promised on it.
 pub async fn server(conn: &mut PgConnection, row: Server) -> Result<placement::Server> {
     let mut views = views(conn, vec![row]).await?;
-    views.pop().ok_or_else(|| Error::Row("a server was lost on its way".to_owned()))
+    views
+        .pop()
+        .ok_or_else(|| Error::Row("a server was lost on its way".to_owned()))
 }
 
 /// Which servers an organization prefers.
@@ -64,7 +66,11 @@ fn view(row: Server, residents: Vec<Resident>) -> placement::Server {
     };
     placement::Server {
         cores: cores(&row),
-        capacity: row.facts.as_ref().map(|facts| capacity(facts)).unwrap_or_default(),
+        capacity: row
+            .facts
+            .as_ref()
+            .map(|facts| capacity(facts))
+            .unwrap_or_default(),
         current: Use {
             // What CPU and memory do just now is not known here yet; the disk is from the last look.
             disk_free_bytes: row.facts.as_ref().map(|facts| facts.disk_available_bytes),
@@ -130,6 +136,8 @@ pub async fn try_out(conn: &mut PgConnection) -> Result<()> {
 
 /// Takes that part back.
 pub async fn let_go(conn: &mut PgConnection) -> Result<()> {
-    sqlx::query("rollback to savepoint placement").execute(conn).await?;
+    sqlx::query("rollback to savepoint placement")
+        .execute(conn)
+        .await?;
     Ok(())
 }

@@ -315,9 +315,12 @@ pub async fn set_cordoned(conn: &mut PgConnection, id: ServerId, cordoned: bool)
 /// Locks several servers' rows, always in the same order, so that two who lock several do not wait for one another.
 pub async fn lock_all(conn: &mut PgConnection, ids: &[ServerId]) -> Result<()> {
     let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
-    sqlx::query!("select id from servers where id = any($1) order by id for no key update", &ids)
-        .fetch_all(conn)
-        .await?;
+    sqlx::query!(
+        "select id from servers where id = any($1) order by id for no key update",
+        &ids
+    )
+    .fetch_all(conn)
+    .await?;
     Ok(())
 }
 

@@ -37,7 +37,15 @@ fn a_drained_server_gives_its_instances_to_another() {
     let plane = Plane::start();
     add_server(&plane, ONE, "one");
     add_server(&plane, TWO, "two");
-    plane.ok(&["server", "update", "one", "--country", "DE", "--label", "disk=nvme"]);
+    plane.ok(&[
+        "server",
+        "update",
+        "one",
+        "--country",
+        "DE",
+        "--label",
+        "disk=nvme",
+    ]);
     plane.ok(&["server", "cordon", "two"]);
 
     // Nobody names a server: the one that is not cordoned is picked, and told with its reasons.
@@ -53,7 +61,17 @@ fn a_drained_server_gives_its_instances_to_another() {
     plane.ok(&[&["instance", "create", "rests", "--server", "one"][..], &size[..]].concat());
     plane.ok(&["instance", "stop", "rests"]);
     plane.refused(
-        &["instance", "create", "late", "--server", "two", "--workers", "0", "--memory", "1GiB"],
+        &[
+            "instance",
+            "create",
+            "late",
+            "--server",
+            "two",
+            "--workers",
+            "0",
+            "--memory",
+            "1GiB",
+        ],
         "placement.refused",
     );
 
@@ -76,20 +94,35 @@ fn a_drained_server_gives_its_instances_to_another() {
     // Nowhere to go: told by name, and nothing is moved.
     let stuck = plane.cli(&["server", "drain", "one"]);
     assert_ne!(stuck.code, 0, "{}", stuck.text);
-    assert!(stuck.text.contains("acme") && stuck.text.contains("cordoned"), "{}", stuck.text);
+    assert!(
+        stuck.text.contains("acme") && stuck.text.contains("cordoned"),
+        "{}",
+        stuck.text
+    );
     assert_world_is_as_the_rows(&plane, ONE, "one");
 
     plane.ok(&["server", "uncordon", "two"]);
     let drained = plane.ok(&["server", "drain", "one"]);
-    assert_eq!(drained["operation"]["result"]["moved"], serde_json::json!(["acme", "rests"]), "{drained}");
-    assert!(!drained["server"]["cordonedAt"].is_null(), "it stays cordoned: {drained}");
+    assert_eq!(
+        drained["operation"]["result"]["moved"],
+        serde_json::json!(["acme", "rests"]),
+        "{drained}"
+    );
+    assert!(
+        !drained["server"]["cordonedAt"].is_null(),
+        "it stays cordoned: {drained}"
+    );
     assert_world_is_as_the_rows(&plane, ONE, "one");
     assert_world_is_as_the_rows(&plane, TWO, "two");
     created["instance"] = plane.ok(&["instance", "show", "acme"]);
     assert_eq!(created["instance"]["serverName"], "two");
     assert_eq!(plane.ok(&["instance", "show", "rests"])["status"], "stopped");
     let moves = plane.get("/api/operations?kind=instance_move&limit=10");
-    let downtime = moves["data"].as_array().unwrap().iter().find_map(|one| one["result"]["downtimeMs"].as_i64());
+    let downtime = moves["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find_map(|one| one["result"]["downtimeMs"].as_i64());
     let downtime = downtime.unwrap_or_else(|| panic!("no downtime in {moves}"));
     println!("away for {downtime} ms");
     assert!((100..120_000).contains(&downtime), "{downtime}");
@@ -108,7 +141,10 @@ fn a_drained_server_gives_its_instances_to_another() {
     plane.ok(&["server", "uncordon", "one"]);
     let moved = plane.ok(&["instance", "move", "rests", "--to", "one"]);
     assert_eq!(moved["instance"]["serverName"], "one", "{moved}");
-    assert!(moved["operation"]["result"]["downtimeMs"].is_null(), "it did not serve: {moved}");
+    assert!(
+        moved["operation"]["result"]["downtimeMs"].is_null(),
+        "it did not serve: {moved}"
+    );
     plane.ok(&["instance", "start", "rests"]);
     assert_world_is_as_the_rows(&plane, ONE, "one");
     assert_world_is_as_the_rows(&plane, TWO, "two");

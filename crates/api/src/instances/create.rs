@@ -221,7 +221,9 @@ impl CreateInstance {
             name: self.name,
             slug,
             server: self.server_id,
-            wish: self.placement.wish(need, self.placement_group, self.anti_affinity),
+            wish: self
+                .placement
+                .wish(need, self.placement_group, self.anti_affinity),
             version: self.odoo_version.unwrap_or_default(),
             edition: self.odoo_edition.unwrap_or_default(),
             environment: self.environment_type.unwrap_or_default(),

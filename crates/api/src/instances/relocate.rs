@@ -5,8 +5,8 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
-use ocore_operations::{capacity, instance_move};
 use ocore_domain::placement::Wish;
+use ocore_operations::{capacity, instance_move};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -63,7 +63,11 @@ pub(super) async fn propose(
     let mut checks = Checks::default();
     body.placement.check(&mut checks, "placement.");
     check_group(&mut checks, "placementGroup", body.placement_group.as_deref());
-    checks.that(body.workers.is_none_or(|workers| workers <= 256), "workers", "must be at most 256");
+    checks.that(
+        body.workers.is_none_or(|workers| workers <= 256),
+        "workers",
+        "must be at most 256",
+    );
     checks.done()?;
     let need = Need {
         environment: body.environment_type.unwrap_or_default(),
@@ -72,7 +76,9 @@ pub(super) async fn propose(
         cpu_limit_millis: body.cpu_limit_millis,
         disk_bytes: body.disk_bytes.unwrap_or(DISK),
     };
-    let wish = body.placement.wish(need, body.placement_group, body.anti_affinity);
+    let wish = body
+        .placement
+        .wish(need, body.placement_group, body.anti_affinity);
     let mut conn = allowed.read().await?;
     let (policy, mut placed) = ranked(&mut conn, allowed.organization()?, &wish, body.policy).await?;
     let truncated = placed.len() > TOLD;

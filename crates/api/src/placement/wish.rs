@@ -63,7 +63,11 @@ pub(crate) fn check_group(checks: &mut Checks, field: &str, group: Option<&str>)
 
 pub(crate) fn check_labels(checks: &mut Checks, field: &str, labels: &BTreeMap<String, String>) {
     let fit = labels.len() <= 32 && labels.iter().all(|(key, value)| is_word(key) && is_word(value));
-    checks.that(fit, field, "must be at most 32, each name and value a word of 1 to 63 characters");
+    checks.that(
+        fit,
+        field,
+        "must be at most 32, each name and value a word of 1 to 63 characters",
+    );
 }
 
 pub(crate) fn check_taints<'a>(
@@ -74,7 +78,11 @@ pub(crate) fn check_taints<'a>(
     let few = taints.len() <= 32;
     let mut taints = taints;
     let fit = few && taints.all(|(key, value)| is_word(key) && value.is_none_or(|value| is_word(value)));
-    checks.that(fit, field, "must be at most 32, each key and value a word of 1 to 63 characters");
+    checks.that(
+        fit,
+        field,
+        "must be at most 32, each key and value a word of 1 to 63 characters",
+    );
 }
 
 /// A region, a group, a part of a label.

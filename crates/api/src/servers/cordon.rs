@@ -25,7 +25,10 @@ use crate::{
     params(("id" = String, Path, description = "Id or name")),
     responses((status = 200, body = Server, headers(("ETag" = String, description = "The server's revision"))))
 )]
-pub(super) async fn cordon(allowed: Allowed<Manage<Servers>>, Path(id): Path<String>) -> Answer<Tagged<Server>> {
+pub(super) async fn cordon(
+    allowed: Allowed<Manage<Servers>>,
+    Path(id): Path<String>,
+) -> Answer<Tagged<Server>> {
     set(&allowed, &id, true).await
 }
 
@@ -54,7 +57,11 @@ async fn set(allowed: &Allowed<Manage<Servers>>, id: &str, cordoned: bool) -> An
         revision: after.revision,
         body: view_of(&mut change, server.id).await?,
     };
-    let action = if cordoned { "server.cordoned" } else { "server.uncordoned" };
+    let action = if cordoned {
+        "server.cordoned"
+    } else {
+        "server.uncordoned"
+    };
     let act = Act::new(action).on("server", server.id, &server.name);
     change.commit(act.before(&before).after(&answer.body)).await?;
     Ok(answer)

@@ -90,7 +90,9 @@ impl UpdateServer {
             checks.name(name);
         }
         checks.that(
-            self.description.as_ref().is_none_or(|text| text.chars().count() <= 2000),
+            self.description
+                .as_ref()
+                .is_none_or(|text| text.chars().count() <= 2000),
             "description",
             "must have at most 2000 characters",
         );
@@ -101,8 +103,16 @@ impl UpdateServer {
             Some(None) => None,
             None => server.country.clone(),
         };
-        check_group(&mut checks, "region", self.region.as_ref().and_then(Option::as_deref));
-        check_group(&mut checks, "dedicatedTo", self.dedicated_to.as_ref().and_then(Option::as_deref));
+        check_group(
+            &mut checks,
+            "region",
+            self.region.as_ref().and_then(Option::as_deref),
+        );
+        check_group(
+            &mut checks,
+            "dedicatedTo",
+            self.dedicated_to.as_ref().and_then(Option::as_deref),
+        );
         if let Some(labels) = &self.labels {
             check_labels(&mut checks, "labels", labels);
         }

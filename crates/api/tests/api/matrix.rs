@@ -246,7 +246,13 @@ fn body(route: &Route) -> Option<Value> {
     match (route.method, route.path.as_str()) {
         ("POST", path) if path.ends_with("/control") => Some(json!({"action": "stop"})),
         ("PUT", "/api/members/{userId}/role") => Some(json!({"roleId": ocore_domain::RoleId::new()})),
-        ("POST", path) if ["/cancel", "/retry", "/cordon", "/uncordon", "/drain"].iter().any(|end| path.ends_with(end)) => None,
+        ("POST", path)
+            if ["/cancel", "/retry", "/cordon", "/uncordon", "/drain"]
+                .iter()
+                .any(|end| path.ends_with(end)) =>
+        {
+            None
+        }
         ("PUT" | "PATCH" | "POST", _) => Some(json!({})),
         _ => None,
     }

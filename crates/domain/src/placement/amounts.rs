@@ -86,12 +86,25 @@ mod tests {
 
     #[test]
     fn all_of_it_has_to_fit() {
-        let room = Amounts { cpu_millis: 2000, memory_bytes: 10, disk_bytes: 10 };
+        let room = Amounts {
+            cpu_millis: 2000,
+            memory_bytes: 10,
+            disk_bytes: 10,
+        };
         assert!(room.fit_in(room));
         for more in [
-            Amounts { cpu_millis: 2001, ..room },
-            Amounts { memory_bytes: 11, ..room },
-            Amounts { disk_bytes: 11, ..room },
+            Amounts {
+                cpu_millis: 2001,
+                ..room
+            },
+            Amounts {
+                memory_bytes: 11,
+                ..room
+            },
+            Amounts {
+                disk_bytes: 11,
+                ..room
+            },
         ] {
             assert!(!more.fit_in(room) && room.fit_in(more));
         }

@@ -84,7 +84,11 @@ fn room(wish: &Wish, server: &Server, reasons: &mut Vec<Reason>) {
     if wanted.cpu_millis > u64::from(server.cores) * 1000 {
         reasons.push(Reason::new(
             ReasonCode::Cores,
-            format!("{} cores are asked for, and it has {}", cores(wanted.cpu_millis), server.cores),
+            format!(
+                "{} cores are asked for, and it has {}",
+                cores(wanted.cpu_millis),
+                server.cores
+            ),
             [
                 ("wantedCores", float(wanted.cpu_millis) / 1000.0),
                 ("cores", f64::from(server.cores)),
@@ -114,7 +118,11 @@ fn room(wish: &Wish, server: &Server, reasons: &mut Vec<Reason>) {
                 "{} MiB of disk are asked for, and {} MiB are {}",
                 wanted.disk_bytes >> 20,
                 disk >> 20,
-                if disk == really { "free" } else { "neither promised nor reserved" }
+                if disk == really {
+                    "free"
+                } else {
+                    "neither promised nor reserved"
+                }
             ),
             [
                 ("wantedDiskBytes", float(wanted.disk_bytes)),
@@ -135,19 +143,27 @@ fn beside(wish: &Wish, server: &Server, reasons: &mut Vec<Reason>) {
     if server.separate_production {
         let is_production = |of: EnvironmentType| of == EnvironmentType::Production;
         let others = server.residents.iter();
-        let others = others.filter(|resident| is_production(resident.environment) != production).count();
+        let others = others
+            .filter(|resident| is_production(resident.environment) != production)
+            .count();
         if others > 0 {
             let text = if production {
                 "Production is kept apart on it, and it bears instances that are not production"
             } else {
                 "Production is kept apart on it, and it bears production"
             };
-            reasons.push(Reason::new(ReasonCode::ProductionApart, text, [("instances", float(others as u64))]));
+            reasons.push(Reason::new(
+                ReasonCode::ProductionApart,
+                text,
+                [("instances", float(others as u64))],
+            ));
         }
     }
     let same = |group: &Option<String>| group.is_some() && *group == wish.group;
     let of_group = server.residents.iter().filter(|resident| same(&resident.group));
-    let in_the_way = of_group.filter(|resident| wish.anti_affinity || resident.anti_affinity).count();
+    let in_the_way = of_group
+        .filter(|resident| wish.anti_affinity || resident.anti_affinity)
+        .count();
     if in_the_way > 0 {
         reasons.push(Reason::new(
             ReasonCode::AntiAffinity,
@@ -236,7 +252,11 @@ fn by_distance(wish: &Wish, server: &Server) -> Option<Part> {
             let text = format!("It is in {here}, where the users are");
             // A region that was wished for as well, and is another, counts a little.
             let worth = if wish.region.is_some() { 0.8 } else { 1.0 };
-            Some((DISTANCE, worth, Reason::new(ReasonCode::Distance, text, [("kilometres", 0.0)])))
+            Some((
+                DISTANCE,
+                worth,
+                Reason::new(ReasonCode::Distance, text, [("kilometres", 0.0)]),
+            ))
         }
         (Some(users), Some(here)) => match kilometres(users, here) {
             None => unknown("The distance between its country and that of the users is not known"),
@@ -246,10 +266,16 @@ fn by_distance(wish: &Wish, server: &Server) -> Option<Part> {
                     "It is in {here}, about {km:.0} km from {users}: by the map, not measured, a round trip of some {ms:.0} ms"
                 );
                 let figures = [("kilometres", km.round()), ("estimatedRoundTripMs", ms.round())];
-                Some((DISTANCE, 0.8 * (1.0 - ms / FAR_MS), Reason::new(ReasonCode::Distance, text, figures)))
+                Some((
+                    DISTANCE,
+                    0.8 * (1.0 - ms / FAR_MS),
+                    Reason::new(ReasonCode::Distance, text, figures),
+                ))
             }
         },
-        (None, _) if wish.region.is_some() => unknown("It is in another region than wished, or in none that is said"),
+        (None, _) if wish.region.is_some() => {
+            unknown("It is in another region than wished, or in none that is said")
+        }
         (None, _) => None,
     }
 }
@@ -266,7 +292,11 @@ fn by_current_use(server: &Server) -> Option<Part> {
     let figures = figures
         .into_iter()
         .filter_map(|(name, share)| share.map(|share| (name, percent(share))));
-    Some((CURRENT_USE, 1.0 - fullest, Reason::new(ReasonCode::CurrentUse, text, figures)))
+    Some((
+        CURRENT_USE,
+        1.0 - fullest,
+        Reason::new(ReasonCode::CurrentUse, text, figures),
+    ))
 }
 
 fn percent(share: f64) -> f64 {
@@ -277,7 +307,10 @@ fn cores(millis: u64) -> String {
     format!("{}", float(millis) / 1000.0)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "figures for people: 53 bits are plenty")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "figures for people: 53 bits are plenty"
+)]
 const fn float(number: u64) -> f64 {
     number as f64
 }

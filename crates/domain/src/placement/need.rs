@@ -32,7 +32,9 @@ impl Need {
     /// What it takes there.
     pub fn amounts(&self, cores: u32, free_memory_bytes: u64) -> Amounts {
         let workers = self.workers(cores, free_memory_bytes);
-        let cpu = self.cpu_limit_millis.unwrap_or_else(|| cpu_limit_millis(workers, cores));
+        let cpu = self
+            .cpu_limit_millis
+            .unwrap_or_else(|| cpu_limit_millis(workers, cores));
         Amounts {
             cpu_millis: cpu.into(),
             memory_bytes: self.memory_bytes.unwrap_or_else(|| memory_limit_bytes(workers)),

@@ -65,6 +65,7 @@ fn first(wish: &Wish, policy: Policy, servers: &[Server]) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table of cases")]
 fn what_is_refused_is_refused_for_its_reason() {
     use EnvironmentType::{Development, Production};
     let plain = wish(Production);
@@ -131,16 +132,44 @@ fn what_is_refused_is_refused_for_its_reason() {
         (&labelled, server("one"), vec![ReasonCode::Label]),
         (&plain, dedicated.clone(), vec![ReasonCode::Dedicated]),
         (&ours, dedicated, vec![]),
-        (&plain, bears(Development, None, false), vec![ReasonCode::ProductionApart]),
+        (
+            &plain,
+            bears(Development, None, false),
+            vec![ReasonCode::ProductionApart],
+        ),
         (&plain, bears(Production, None, false), vec![]),
-        (&wish(Development), bears(Production, None, false), vec![ReasonCode::ProductionApart]),
+        (
+            &wish(Development),
+            bears(Production, None, false),
+            vec![ReasonCode::ProductionApart],
+        ),
         (&ours, bears(Production, Some("acme"), false), vec![]),
-        (&ours, bears(Production, Some("acme"), true), vec![ReasonCode::AntiAffinity]),
-        (&apart, bears(Production, Some("acme"), false), vec![ReasonCode::AntiAffinity]),
+        (
+            &ours,
+            bears(Production, Some("acme"), true),
+            vec![ReasonCode::AntiAffinity],
+        ),
+        (
+            &apart,
+            bears(Production, Some("acme"), false),
+            vec![ReasonCode::AntiAffinity],
+        ),
         (&apart, bears(Production, Some("other"), true), vec![]),
-        (&large(|need| need.memory_bytes = Some(14 * GIB)), server("one"), vec![ReasonCode::Memory]),
-        (&large(|need| need.cpu_limit_millis = Some(4001)), server("one"), vec![ReasonCode::Cores]),
-        (&large(|need| need.disk_bytes = 91 * GIB), server("one"), vec![ReasonCode::Disk]),
+        (
+            &large(|need| need.memory_bytes = Some(14 * GIB)),
+            server("one"),
+            vec![ReasonCode::Memory],
+        ),
+        (
+            &large(|need| need.cpu_limit_millis = Some(4001)),
+            server("one"),
+            vec![ReasonCode::Cores],
+        ),
+        (
+            &large(|need| need.disk_bytes = 91 * GIB),
+            server("one"),
+            vec![ReasonCode::Disk],
+        ),
     ] {
         let verdict = judge(wish, Policy::Spread, Choice::Ours, &server);
         assert_eq!(codes(&verdict), expected, "{wish:?} on {server:?}");
@@ -173,7 +202,13 @@ fn who_names_a_server_sets_preferences_aside_and_nothing_else() {
 fn spread_takes_the_emptiest_and_pack_the_fullest() {
     let wish = wish(EnvironmentType::Development);
     let (empty, mut half) = (server("empty"), server("half"));
-    half.residents.push(resident(&wish, Amounts { memory_bytes: 6 * GIB, ..Amounts::default() }));
+    half.residents.push(resident(
+        &wish,
+        Amounts {
+            memory_bytes: 6 * GIB,
+            ..Amounts::default()
+        },
+    ));
     let servers = [empty, half];
     assert_eq!(first(&wish, Policy::Spread, &servers), "empty");
     assert_eq!(first(&wish, Policy::Pack, &servers), "half");
@@ -186,7 +221,11 @@ fn the_nearer_one_is_taken_and_a_region_that_is_named_first() {
         region: region.map(str::to_owned),
         ..server(name)
     };
-    let servers = [at("far", "AU", None), at("near", "NL", None), at("named", "US", Some("east"))];
+    let servers = [
+        at("far", "AU", None),
+        at("near", "NL", None),
+        at("named", "US", Some("east")),
+    ];
     let from = |country: &str, region: Option<&str>| Wish {
         country: country.parse().ok(),
         region: region.map(str::to_owned),
@@ -194,7 +233,10 @@ fn the_nearer_one_is_taken_and_a_region_that_is_named_first() {
     };
     assert_eq!(first(&from("DE", None), Policy::Spread, &servers), "near");
     assert_eq!(first(&from("NZ", None), Policy::Spread, &servers), "far");
-    assert_eq!(first(&from("DE", Some("East")), Policy::Spread, &servers), "named");
+    assert_eq!(
+        first(&from("DE", Some("East")), Policy::Spread, &servers),
+        "named"
+    );
 }
 
 #[test]
@@ -223,7 +265,10 @@ fn what_is_busy_now_comes_later() {
         },
         ..busy
     };
-    assert_eq!(codes(&judge(&wish, Policy::Spread, Choice::Ours, &full)), [ReasonCode::Disk]);
+    assert_eq!(
+        codes(&judge(&wish, Policy::Spread, Choice::Ours, &full)),
+        [ReasonCode::Disk]
+    );
 }
 
 fn a_word() -> impl Strategy<Value = String> {
@@ -244,7 +289,10 @@ fn a_server() -> impl Strategy<Value = Server> {
         vec((a_word(), option::of(a_word())), 0..2),
         prop::collection::btree_map(a_word(), a_word(), 0..3),
     );
-    let place = (option::of(prop::sample::select(vec!["DE", "US", "ZZ"])), option::of(0.0_f64..1.0));
+    let place = (
+        option::of(prop::sample::select(vec!["DE", "US", "ZZ"])),
+        option::of(0.0_f64..1.0),
+    );
     (size, marks, place).prop_map(|((cores, memory, disk), marks, (country, cpu))| {
         let (cordoned, away, separate_production, dedicated_to, taints, labels) = marks;
         Server {
@@ -262,7 +310,10 @@ fn a_server() -> impl Strategy<Value = Server> {
             },
             country: country.and_then(|country| country.parse().ok()),
             labels,
-            taints: taints.into_iter().map(|(key, value)| Taint { key, value }).collect(),
+            taints: taints
+                .into_iter()
+                .map(|(key, value)| Taint { key, value })
+                .collect(),
             dedicated_to,
             separate_production,
             ..server("s")
@@ -285,38 +336,63 @@ fn a_wish() -> impl Strategy<Value = Wish> {
         vec((a_word(), option::of(a_word())), 0..3),
         option::of(prop::sample::select(vec!["DE", "US", "NZ"])),
     );
-    (need, marks).prop_map(|((environment, workers, memory, cpu_limit_millis, disk), marks)| {
-        let (group, anti_affinity, labels, tolerations, country) = marks;
-        Wish {
-            group,
-            anti_affinity,
-            labels,
-            tolerations: tolerations
-                .into_iter()
-                .map(|(key, value)| Toleration { key, value })
-                .collect(),
-            country: country.and_then(|country| country.parse().ok()),
-            ..Wish::of(Need {
-                environment,
-                workers,
-                memory_bytes: memory.map(|gib| gib * GIB / 2),
-                cpu_limit_millis,
-                disk_bytes: disk * GIB,
-            })
-        }
-    })
+    (need, marks).prop_map(
+        |((environment, workers, memory, cpu_limit_millis, disk), marks)| {
+            let (group, anti_affinity, labels, tolerations, country) = marks;
+            Wish {
+                group,
+                anti_affinity,
+                labels,
+                tolerations: tolerations
+                    .into_iter()
+                    .map(|(key, value)| Toleration { key, value })
+                    .collect(),
+                country: country.and_then(|country| country.parse().ok()),
+                ..Wish::of(Need {
+                    environment,
+                    workers,
+                    memory_bytes: memory.map(|gib| gib * GIB / 2),
+                    cpu_limit_millis,
+                    disk_bytes: disk * GIB,
+                })
+            }
+        },
+    )
 }
 
 /// Checks a server with what was placed on it, rule by rule and without placement's own arithmetic.
 fn check(server: &Server, placed: &[(Wish, Amounts)]) {
-    let sum = |of: fn(&Amounts) -> u64| placed.iter().map(|(_, amounts)| u128::from(of(amounts))).sum::<u128>();
-    assert!(sum(|a| a.memory_bytes) <= u128::from(server.capacity.memory_bytes), "memory");
-    assert!(sum(|a| a.disk_bytes) <= u128::from(server.capacity.disk_bytes), "disk");
-    assert!(sum(|a| a.cpu_millis) <= u128::from(server.cores) * 1000 * u128::from(CPU_OVERCOMMIT), "CPU");
-    assert!(placed.is_empty() || !server.cordoned, "placed on a cordoned server");
-    assert!(placed.is_empty() || server.unavailable.is_none(), "placed on one that is away");
+    let sum = |of: fn(&Amounts) -> u64| {
+        placed
+            .iter()
+            .map(|(_, amounts)| u128::from(of(amounts)))
+            .sum::<u128>()
+    };
+    assert!(
+        sum(|a| a.memory_bytes) <= u128::from(server.capacity.memory_bytes),
+        "memory"
+    );
+    assert!(
+        sum(|a| a.disk_bytes) <= u128::from(server.capacity.disk_bytes),
+        "disk"
+    );
+    assert!(
+        sum(|a| a.cpu_millis) <= u128::from(server.cores) * 1000 * u128::from(CPU_OVERCOMMIT),
+        "CPU"
+    );
+    assert!(
+        placed.is_empty() || !server.cordoned,
+        "placed on a cordoned server"
+    );
+    assert!(
+        placed.is_empty() || server.unavailable.is_none(),
+        "placed on one that is away"
+    );
     for (i, (wish, amounts)) in placed.iter().enumerate() {
-        assert!(amounts.cpu_millis <= u64::from(server.cores) * 1000, "more cores than it has");
+        assert!(
+            amounts.cpu_millis <= u64::from(server.cores) * 1000,
+            "more cores than it has"
+        );
         assert!(
             server.dedicated_to.is_none() || server.dedicated_to == wish.group,
             "on one dedicated to others"
@@ -338,7 +414,10 @@ fn check(server: &Server, placed: &[(Wish, Amounts)]) {
                 "production beside something else"
             );
             let same = wish.group.is_some() && wish.group == other.group;
-            assert!(!(same && (wish.anti_affinity || other.anti_affinity)), "not kept apart");
+            assert!(
+                !(same && (wish.anti_affinity || other.anti_affinity)),
+                "not kept apart"
+            );
         }
     }
 }

@@ -161,7 +161,10 @@ impl Place {
         };
         let answer = session.client.post(&["placement"], &content).await?;
         session.output.result(&answer, || {
-            table(COLUMNS, answer["servers"].as_array().map_or(&[][..], Vec::as_slice))
+            table(
+                COLUMNS,
+                answer["servers"].as_array().map_or(&[][..], Vec::as_slice),
+            )
         })
     }
 }

@@ -13,8 +13,8 @@ use super::{
     changed::changed,
     confirm::confirm,
     failure::Failure,
-    placement::{Mark, mark, pair},
     output::{Column, ago, bytes, fields, table, text},
+    placement::{Mark, mark, pair},
     resolve::{Page, find, list, rows, value},
     secret,
     values::one_of,
@@ -302,7 +302,9 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
             let path = ["servers", value(&server, "id")?, "drain"];
             let answer = client.post(&path, &json!({})).await?;
             changed(session, answer, &wait, |answer| {
-                let moved = answer["operation"]["result"]["moved"].as_array().map_or(0, Vec::len);
+                let moved = answer["operation"]["result"]["moved"]
+                    .as_array()
+                    .map_or(0, Vec::len);
                 format!(
                     "Server `{}` is empty and stays cordoned; {moved} instances were moved.\n",
                     text(&server, "name")
@@ -342,9 +344,9 @@ async fn cordon(session: &Session, server: &str, verb: &str, done: &str) -> Resu
     let server = find(session, "servers", server).await?;
     let path = ["servers", value(&server, "id")?, verb];
     let answer = session.client.post(&path, &json!({})).await?;
-    session
-        .output
-        .result(&answer, || format!("Server `{}` {done}.\n", text(&answer, "name")))
+    session.output.result(&answer, || {
+        format!("Server `{}` {done}.\n", text(&answer, "name"))
+    })
 }
 
 impl Update {
@@ -359,9 +361,8 @@ impl Update {
                 content.insert(key.to_owned(), value);
             }
         };
-        let said = |text: Option<String>| {
-            text.map(|text| if text.is_empty() { Value::Null } else { text.into() })
-        };
+        let said =
+            |text: Option<String>| text.map(|text| if text.is_empty() { Value::Null } else { text.into() });
         set("name", self.name.map(Value::from));
         set("description", self.description.map(Value::from));
         set("country", said(self.country));
@@ -385,10 +386,13 @@ impl Update {
             }
             set("taints", Some(taints.into()));
         }
-        let answer = session.client.patch_if(&path, &content, read.tag.as_deref()).await?;
-        session
-            .output
-            .result(&answer, || format!("Server `{}` is changed.\n", text(&answer, "name")))
+        let answer = session
+            .client
+            .patch_if(&path, &content, read.tag.as_deref())
+            .await?;
+        session.output.result(&answer, || {
+            format!("Server `{}` is changed.\n", text(&answer, "name"))
+        })
     }
 }
 
@@ -497,7 +501,14 @@ fn show(server: &Value) -> String {
         ("Labels", labels(server)),
         ("Taints", taints(server)),
         ("Dedicated to", value("dedicatedTo")),
-        ("Production apart", if server["separateProduction"] == true { value("separateProduction") } else { String::new() }),
+        (
+            "Production apart",
+            if server["separateProduction"] == true {
+                value("separateProduction")
+            } else {
+                String::new()
+            },
+        ),
         ("Cordoned", ago(server, "cordonedAt")),
         ("Seen", ago(server, "lastSeenAt")),
         ("Looked at", ago(server, "observedAt")),

@@ -76,7 +76,11 @@ fn role_and_database(instance: &Instance, secrets: &Secrets, from: &str) -> Secr
 
 /// Makes the role and an empty database to be filled, in place of what an attempt before left; answers false where a whole
 /// one of this instance is there.
-pub(crate) async fn create_empty(engine: &Engine, instance: &Instance, secrets: &Secrets) -> Result<bool, Problem> {
+pub(crate) async fn create_empty(
+    engine: &Engine,
+    instance: &Instance,
+    secrets: &Secrets,
+) -> Result<bool, Problem> {
     let name = instance.names().database;
     match find(engine, instance, &name).await? {
         Found::Ready => return Ok(false),
@@ -100,7 +104,11 @@ pub(crate) async fn finish(engine: &Engine, instance: &Instance) -> Result<(), P
 /// The size of its database in bytes.
 pub(crate) async fn size(engine: &Engine, instance: &Instance) -> Result<u64, Problem> {
     let sql = format!("select pg_database_size({})", literal(&instance.names().database));
-    psql::query(engine, "postgres", &sql).await?.trim().parse().map_err(Problem::internal)
+    psql::query(engine, "postgres", &sql)
+        .await?
+        .trim()
+        .parse()
+        .map_err(Problem::internal)
 }
 
 /// Makes the copy this instance's: its role owns everything in it, and its identity and administrator are new.

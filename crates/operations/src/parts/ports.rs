@@ -35,7 +35,12 @@ pub(crate) async fn reserve(ctx: &Ctx, wanted: (Option<u16>, Option<u16>)) -> Re
 }
 
 /// Reserves ports on the server that an instance moves to: the same as it has, where they are free there.
-pub(crate) async fn reserve_on(ctx: &Ctx, host: &dyn Host, instance: &Instance, server: ServerId) -> Result<(), Problem> {
+pub(crate) async fn reserve_on(
+    ctx: &Ctx,
+    host: &dyn Host,
+    instance: &Instance,
+    server: ServerId,
+) -> Result<(), Problem> {
     let mut tx = ctx.store().begin().await?;
     if ports::of_instance(&mut tx, instance.id, server).await?.is_some() {
         return Ok(());

@@ -21,7 +21,8 @@ pub use queue::{
     register_worker, release, rescue, unregister_worker, workers_on_host,
 };
 pub use read::{
-    Filter, cancel, cancel_requested, child_of, find, get, list, newest_for_subject, open_for_subject, steps_of,
+    Filter, cancel, cancel_requested, child_of, find, get, list, newest_for_subject, open_for_subject,
+    steps_of,
 };
 pub use steps::{hold, set_result, set_step, start_undo};
 

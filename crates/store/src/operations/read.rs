@@ -125,7 +125,11 @@ pub async fn newest_for_subject(conn: &mut PgConnection, subject: Uuid) -> Resul
 }
 
 /// The operation that another one began on a subject last, named in its parameters as `parent`.
-pub async fn child_of(conn: &mut PgConnection, parent: OperationId, subject: Uuid) -> Result<Option<Operation>> {
+pub async fn child_of(
+    conn: &mut PgConnection,
+    parent: OperationId,
+    subject: Uuid,
+) -> Result<Option<Operation>> {
     let operation = select!(
         "where o.subject_id = $2 and o.params ->> 'parent' = $1::text order by o.id desc limit 1",
         parent.to_string(),

@@ -58,7 +58,11 @@ pub async fn start_undo(conn: &mut PgConnection, claim: &Claimed, reason: &Probl
 }
 
 /// Notes what an operation found out; false when the claim is no longer valid.
-pub async fn set_result(conn: &mut PgConnection, claim: &Claimed, result: &serde_json::Value) -> Result<bool> {
+pub async fn set_result(
+    conn: &mut PgConnection,
+    claim: &Claimed,
+    result: &serde_json::Value,
+) -> Result<bool> {
     let set = sqlx::query!(
         "update operations set result = $3 where id = $1 and claim_token = $2 and worker_id is not null",
         claim.id as OperationId,

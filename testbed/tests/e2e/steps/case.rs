@@ -114,7 +114,11 @@ pub(super) const MOVE: Case = Case {
         assert_world_is_as_the_rows(plane, TWO, "two");
         let running = "docker ps -q --filter name=ocore-acme";
         let running = [ONE.sh(running), TWO.sh(running)].join(" ");
-        assert_eq!(running.split_whitespace().count(), 1, "copies that run: {running}");
+        assert_eq!(
+            running.split_whitespace().count(),
+            1,
+            "copies that run: {running}"
+        );
         assert_all_is_there(plane, "acme");
     },
     ..ON_THE_SAME

@@ -82,9 +82,15 @@ fn of_moving_killed_while_undoing() {
             &(MOVE.verb)("acme", 0),
         );
         let ended = plane.await_operation(&id, Duration::from_secs(180));
-        assert_eq!(ended["state"], "rolled_back", "killed while undoing {step}: {ended}");
+        assert_eq!(
+            ended["state"], "rolled_back",
+            "killed while undoing {step}: {ended}"
+        );
         let shown = plane.ok(&["instance", "show", "acme"]);
-        assert_eq!((&shown["serverName"], &shown["status"]), (&"one".into(), &"running".into()));
+        assert_eq!(
+            (&shown["serverName"], &shown["status"]),
+            (&"one".into(), &"running".into())
+        );
         (MOVE.compare)(&plane);
     }
 }
