@@ -78,7 +78,7 @@ async fn move_instances(ctx: &Ctx) -> Result<(), Problem> {
             }
             Err(problem) if problem.is_transient() => return Err(problem),
             Err(problem) => {
-                ctx.warn(format!("{} stays: {problem}", instance.name));
+                ctx.warn(format!("{} is not moved away: {problem}", instance.name));
                 left.push((instance.name, problem));
             }
         }
@@ -97,7 +97,7 @@ async fn move_instances(ctx: &Ctx) -> Result<(), Problem> {
         left.first()
             .map_or(Code::NoServerFits, |(_, problem)| problem.code),
         format!(
-            "{} of {count} instances stay on {}. {}",
+            "{} of {count} instances could not be moved away from {}. {}",
             left.len(),
             server.name,
             told.join(". ")
@@ -122,10 +122,21 @@ async fn move_one(ctx: &Ctx, server: &Server, instance: &Instance) -> Result<Str
             None => format!("moved to {to}"),
         });
     }
-    Err(ended.error.map_or_else(
+    let why = ended.error.map_or_else(
         || Problem::internal(format!("the move {id} is {}", ended.state)),
         |error| error.0,
-    ))
+    );
+    let now = instances::get(&mut *ctx.store().connection().await?, instance.id).await?;
+    Err(match now.filter(|now| now.server_id != server.id) {
+        Some(now) => Problem {
+            detail: format!(
+                "it is on {}, and its old copy is still here: {}",
+                now.server_name, why.detail
+            ),
+            ..why
+        },
+        None => why,
+    })
 }
 
 /// The move of an instance that this drain has begun.

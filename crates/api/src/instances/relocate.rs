@@ -64,17 +64,16 @@ pub(super) async fn relocate(
     let organization = allowed.organization()?;
     let mut change = allowed.change().await?;
     let instance = find(&mut change, organization, &id).await?;
-    let (target, picked) = match &body.server_id {
-        Some(server) => (find_server(&mut change, organization, server).await?, None),
-        None => {
-            let of_it = capacity::wish_of(&instance);
-            let wish = Wish {
-                not_on: [instance.server_id].into(),
-                ..body.placement.wish(of_it.need, of_it.group, of_it.anti_affinity)
-            };
-            let (best, why) = placement::best(&mut change, organization, &wish, &instance.name).await?;
-            (best, Some(why))
-        }
+    let (target, picked) = if let Some(server) = &body.server_id {
+        (find_server(&mut change, organization, server).await?, None)
+    } else {
+        let of_it = capacity::wish_of(&instance);
+        let wish = Wish {
+            not_on: [instance.server_id].into(),
+            ..body.placement.wish(of_it.need, of_it.group, of_it.anti_affinity)
+        };
+        let (best, why) = placement::best(&mut change, organization, &wish, &instance.name).await?;
+        (best, Some(why))
     };
     let before = view_of(&mut change, instance.id).await?;
     let requested = instance_move::request(&mut change, &instance, &target, None).await;
