@@ -29,6 +29,7 @@ mod openapi;
 mod operations;
 mod organizations;
 mod page;
+mod placement;
 mod post;
 mod problem;
 mod problems;
@@ -159,6 +160,7 @@ fn routes() -> Routes {
         .merge(auth::routes())
         .merge(user::routes())
         .merge(servers::routes())
+        .merge(placement::routes())
         .merge(instances::routes())
         .merge(operations::routes())
         .merge(dumps::routes())

@@ -154,6 +154,8 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::ServerUnsupported
         | Code::ServerNotActive
         | Code::InsufficientMemory
+        | Code::PlacementRefused
+        | Code::NoServerFits
         | Code::InsufficientDisk
         | Code::DockerMissing
         | Code::DockerPermissionDenied

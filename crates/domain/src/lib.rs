@@ -8,6 +8,7 @@ pub mod id;
 pub mod instance;
 pub mod operation;
 mod organization_slug;
+pub mod placement;
 pub mod problem;
 pub mod server;
 pub mod slug;

@@ -106,6 +106,10 @@ codes! {
     InsufficientMemory = "server.insufficient_memory",
     /// Not enough free disk.
     InsufficientDisk = "server.insufficient_disk",
+    /// The server may not take the instance: it is cordoned, or kept for others.
+    PlacementRefused = "placement.refused",
+    /// No server can take the instance.
+    NoServerFits = "placement.no_server",
     /// A command on the server failed.
     CommandFailed = "server.command_failed",
 

@@ -499,3 +499,70 @@ async fn images_are_there_or_not() {
     assert!(!engine.version().await.unwrap().is_empty());
     assert!(engine.info().await.unwrap().root_dir.starts_with('/'));
 }
+
+/// From one Engine, reached over SSH, into another: owners, modes and contents as they were, and a fault of either end told.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_flows_from_one_engine_into_another() {
+    let sshd = Sshd::start("");
+    let (host, _) = connect(&sshd.access()).await.unwrap();
+    let (from, to) = (host.engine().await.unwrap(), engine().await);
+    let (source, target) = (Place::new("flow-from"), Place::new("flow-to"));
+    let make = "mkdir -p /data/deep && head -c 40000000 /dev/urandom >/data/large && echo x >'/data/deep/a  name' && \
+                chown 1234:77 /data/large && chmod 640 /data/large && touch /ready; sleep 1000";
+    source.running(&from, make).await;
+    target.running(&to, "mkdir /there; sleep 1000").await;
+    let ready = exec("until [ -e /ready ]; do sleep 0.1; done");
+    from.exec(&source.name, ready).await.unwrap();
+    let look = |of: &str| {
+        exec(&format!(
+            "cd {of} && sha256sum large && stat -c '%u %g %a' large && cat deep/*"
+        ))
+    };
+    let before = from.exec(&source.name, look("/data")).await.unwrap().stdout;
+
+    let pack = ["sh", "-c", "cd /data && tar -cf - ."];
+    let limit = Duration::from_secs(60);
+    let archive = from.archive_by(&source.name, &pack).await.unwrap();
+    let length = to.unpack(&target.name, "/there", archive, limit).await.unwrap();
+    assert!(length > 40_000_000, "{length}");
+    assert_eq!(
+        to.exec(&target.name, look("/there")).await.unwrap().stdout,
+        before
+    );
+    assert!(before.contains("1234 77 640"), "{before}");
+
+    // A single file by the Engine itself.
+    let archive = from.archive_of(&source.name, "/data/large").await.unwrap();
+    to.unpack(&target.name, "/tmp", archive, limit).await.unwrap();
+    let same = exec("cmp /tmp/large /there/large");
+    assert_eq!(to.exec(&target.name, same).await.unwrap().status, 0);
+
+    let broken = [
+        "sh",
+        "-c",
+        "cd /data && head -c 100000 large; echo no more >&2; exit 3",
+    ];
+    let archive = from.archive_by(&source.name, &broken).await.unwrap();
+    let told = to
+        .unpack(&target.name, "/there", archive, limit)
+        .await
+        .unwrap_err();
+    assert!(
+        told.code == Code::CommandFailed && told.detail.contains("no more"),
+        "{told}"
+    );
+    let archive = from.archive_by(&source.name, &pack).await.unwrap();
+    let told = to
+        .unpack(&target.name, "/no/such", archive, limit)
+        .await
+        .unwrap_err();
+    assert_eq!(told.code, Code::DockerFailed, "{told}");
+
+    // Nobody takes it: the command ends.
+    let nap = nap(7);
+    let archive = from.archive_by(&source.name, &["sleep", &nap]).await.unwrap();
+    let words = format!("sleep {nap}");
+    wait_until("it runs", KILLED, || runs(&words));
+    drop(archive);
+    wait_until("it is ended", KILLED, || !runs(&words));
+}

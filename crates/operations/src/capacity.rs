@@ -1,34 +1,26 @@
-//! What a server has left to give.
+//! Whether a server can take an instance, told as a problem. The rules are those of `ocore_domain::placement`.
 
-use ocore_domain::{Code, InstanceId, Problem, server::ServerStatus};
-use ocore_store::{PgConnection, instances, servers::Server};
+use ocore_domain::{
+    Code, InstanceId, Problem,
+    placement::{self, Choice, Need, Placed, Policy, Reason, ReasonCode, Verdict, Wish, judge},
+    server::ServerStatus,
+};
+use ocore_store::{PgConnection, instances::Instance, placement as fleet, servers::Server};
 
-const GIB: u64 = 1 << 30;
-
-/// What a server keeps for itself and its PostgreSQL, in bytes: 1 GiB and an eighth of its memory.
-const fn reserved(total: u64) -> u64 {
-    let share = total / 8;
-    // A small machine is not to be refused every instance for the reserve's sake.
-    if share + GIB > total / 2 {
-        total / 2
-    } else {
-        share + GIB
-    }
+/// A server with all that is promised on it.
+pub async fn room(conn: &mut PgConnection, server: &Server) -> Result<placement::Server, Problem> {
+    Ok(fleet::server(conn, server.clone()).await?)
 }
 
-/// The memory in bytes that is neither reserved nor promised to an instance.
-pub async fn free_memory(conn: &mut PgConnection, server: &Server) -> Result<u64, Problem> {
-    free_memory_without(conn, server, None).await
-}
-
-async fn free_memory_without(
+/// The same without one instance.
+async fn room_without(
     conn: &mut PgConnection,
     server: &Server,
-    without: Option<InstanceId>,
-) -> Result<u64, Problem> {
-    let total = server.facts.as_ref().map_or(0, |facts| facts.ram_total_bytes);
-    let promised = instances::promised_memory(conn, server.id, without).await?;
-    Ok(total.saturating_sub(reserved(total)).saturating_sub(promised))
+    without: InstanceId,
+) -> Result<placement::Server, Problem> {
+    let mut room = room(conn, server).await?;
+    room.residents.retain(|resident| resident.id != without);
+    Ok(room)
 }
 
 /// Refuses an instance for which the server has no memory left to promise. Lock the server's row before.
@@ -38,7 +30,7 @@ pub(crate) async fn check_memory(
     instance: InstanceId,
     wanted: u64,
 ) -> Result<(), Problem> {
-    let free = free_memory_without(conn, server, Some(instance)).await?;
+    let free = room_without(conn, server, instance).await?.free().memory_bytes;
     if wanted <= free {
         return Ok(());
     }
@@ -90,14 +82,78 @@ pub(crate) fn check_active(server: &Server) -> Result<(), Problem> {
     ))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reserve_leaves_small_machines_usable() {
-        assert_eq!(reserved(64 * GIB), 9 * GIB);
-        assert_eq!(reserved(8 * GIB), 2 * GIB);
-        assert_eq!(reserved(GIB), GIB / 2);
+/// What an instance that is there asks for, wherever it goes.
+pub fn wish_of(instance: &Instance) -> Wish {
+    Wish {
+        group: instance.placement_group.clone(),
+        anti_affinity: instance.anti_affinity,
+        ..Wish::of(Need {
+            environment: instance.environment_type,
+            workers: Some(instance.settings.workers),
+            memory_bytes: Some(instance.settings.memory_limit_bytes),
+            cpu_limit_millis: instance.settings.cpu_limit_millis,
+            disk_bytes: u64::try_from(instance.disk_bytes).unwrap_or(0),
+        })
     }
+}
+
+/// Refuses a server that somebody named and that cannot, or may not, take an instance. Lock the server's row before.
+pub(crate) async fn check(
+    conn: &mut PgConnection,
+    server: &Server,
+    instance: &Instance,
+) -> Result<(), Problem> {
+    check_active(server)?;
+    check_cpu(server, instance.settings.cpu_limit_millis)?;
+    check_memory(conn, server, instance.id, instance.settings.memory_limit_bytes).await?;
+    let room = room_without(conn, server, instance.id).await?;
+    match judge(&wish_of(instance), Policy::Spread, Choice::Theirs, &room) {
+        Verdict::Suits { .. } => Ok(()),
+        Verdict::Refused { reasons } => Err(refused(&server.name, &reasons)),
+    }
+}
+
+/// A server's refusal in words.
+pub fn refused(server: &str, reasons: &[Reason]) -> Problem {
+    let said: Vec<&str> = reasons.iter().map(|reason| reason.text.as_str()).collect();
+    let code = match reasons.first().map(|reason| reason.code) {
+        Some(ReasonCode::NotActive) => Code::ServerNotActive,
+        Some(ReasonCode::Memory) => Code::InsufficientMemory,
+        Some(ReasonCode::Disk) => Code::InsufficientDisk,
+        _ => Code::PlacementRefused,
+    };
+    Problem::new(
+        code,
+        format!(
+            "The server {server} does not take the instance. {}",
+            said.join(". ")
+        ),
+        "Choose another server, or none: then oCore proposes one. What servers say of themselves is changed by \
+         `ocore server update`, `uncordon`.",
+    )
+}
+
+/// That no server takes an instance, with why not.
+pub fn nowhere(what: &str, placed: &[Placed]) -> Problem {
+    let told: Vec<String> = placed
+        .iter()
+        .filter_map(|one| match &one.verdict {
+            Verdict::Refused { reasons } => {
+                let said: Vec<&str> = reasons.iter().map(|reason| reason.text.as_str()).collect();
+                Some(format!("{}: {}", one.name, said.join("; ")))
+            }
+            Verdict::Suits { .. } => None,
+        })
+        .take(5)
+        .collect();
+    let detail = if told.is_empty() {
+        format!("No server can take {what}: there is no other")
+    } else {
+        format!("No server can take {what}. {}", told.join(". "))
+    };
+    Problem::new(
+        Code::NoServerFits,
+        detail,
+        "Ask for less, make room, or add a server.",
+    )
 }

@@ -18,8 +18,8 @@ use uuid::Uuid;
 use crate::{
     definition,
     engine::{self, Definition},
-    instance_create, instance_delete, instance_restart, instance_start, instance_stop, instance_update,
-    organization_delete, server_remove, server_validate,
+    instance_create, instance_delete, instance_move, instance_restart, instance_start, instance_stop,
+    instance_update, organization_delete, server_drain, server_remove, server_validate,
 };
 
 /// An operation on a server's instance, one at a time for each instance and a bounded number for each server.
@@ -83,9 +83,47 @@ pub(crate) async fn begin(
     transition: Transition,
     params: impl Serialize,
 ) -> Result<OperationId, Problem> {
+    refuse_between_servers(tx, instance, transition).await?;
     let params = serde_json::to_value(params).map_err(Problem::internal)?;
     instances::transition(tx, instance.id, transition, None).await?;
     Ok(operations::enqueue(tx, &on_instance(definition, instance, params)).await?)
+}
+
+/// An instance whose move did not come to an end may have parts on two servers: nothing is begun with one of them while
+/// the other could be started too, and none is deleted with a copy left behind.
+async fn refuse_between_servers(
+    tx: &mut PgConnection,
+    instance: &instances::Instance,
+    transition: Transition,
+) -> Result<(), Problem> {
+    let left_on = match (transition, instance.move_target_id, instance.move_source_id) {
+        // One that is at work is told by the transition.
+        _ if instance.status.is_changing() => None,
+        (Transition::Move, ..) => None,
+        (_, Some(target), _) => Some(target),
+        (Transition::Remove, None, source) => source,
+        _ => None,
+    };
+    let Some(other) = left_on else { return Ok(()) };
+    let name = servers::get(tx, other)
+        .await?
+        .map_or_else(|| other.to_string(), |server| server.name);
+    let to = if instance.move_target_id.is_some() {
+        &name
+    } else {
+        &instance.server_name
+    };
+    Err(Problem::new(
+        Code::StateConflict,
+        format!(
+            "A move of {} did not come to its end: parts of it are still on {name}",
+            instance.name
+        ),
+        format!(
+            "Move it once more: ocore instance move {} --to {to}",
+            instance.slug
+        ),
+    ))
 }
 
 /// Asks for an operation to be stopped. One that no worker has taken up ends at once.
@@ -180,6 +218,8 @@ async fn server_again(
         .ok_or_else(|| gone("server"))?;
     if operation.kind == server_remove::DEFINITION.kind {
         server_remove::request(tx, &server, &params(operation)?).await
+    } else if operation.kind == server_drain::DEFINITION.kind {
+        server_drain::request(tx, &server).await
     } else {
         server_validate::request(tx, &server, &params(operation)?).await
     }
@@ -191,7 +231,10 @@ async fn instance_again(
     id: InstanceId,
 ) -> Result<OperationId, Problem> {
     let instance = instances::get(tx, id).await?.ok_or_else(|| gone("instance"))?;
-    servers::lock(tx, instance.server_id).await?;
+    if operation.kind != instance_move::DEFINITION.kind {
+        // A move locks the other server's row too, in an order of its own.
+        servers::lock(tx, instance.server_id).await?;
+    }
     match operation.kind.as_str() {
         "instance_create" => {
             recreate(tx, &instance).await?;
@@ -200,6 +243,7 @@ async fn instance_again(
         "instance_start" => instance_start::request(tx, &instance).await,
         "instance_stop" => instance_stop::request(tx, &instance).await,
         "instance_restart" => instance_restart::request(tx, &instance).await,
+        "instance_move" => instance_move::again(tx, &instance, &params(operation)?).await,
         "instance_update" => instance_update::again(tx, &instance, params(operation)?).await,
         _ => instance_delete::request(tx, &instance, &params(operation)?).await,
     }

@@ -55,15 +55,13 @@ pub async fn request(
 ) -> Result<OperationId, Problem> {
     let server = servers::get(tx, instance.server_id).await?;
     let server = server.ok_or_else(|| Problem::internal("the instance has no server"))?;
-    capacity::check_active(&server)?;
-    capacity::check_cpu(&server, instance.settings.cpu_limit_millis)?;
-    capacity::check_memory(tx, &server, instance.id, instance.settings.memory_limit_bytes).await?;
+    capacity::check(tx, &server, instance).await?;
     let params = serde_json::to_value(params).map_err(Problem::internal)?;
     Ok(operations::enqueue(tx, &command::on_instance(&DEFINITION, instance, params)).await?)
 }
 
 /// The least free disk for an instance: its database, its files, and a margin, in bytes.
-const DISK: u64 = 2 << 30;
+pub(crate) const DISK: u64 = ocore_domain::placement::DISK;
 
 async fn check_server(ctx: &Ctx) -> Result<(), Problem> {
     let server = ctx.server().await?;

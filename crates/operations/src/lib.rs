@@ -9,6 +9,7 @@ pub mod faults;
 mod hands;
 pub mod instance_create;
 pub mod instance_delete;
+pub mod instance_move;
 pub mod instance_restart;
 pub mod instance_start;
 pub mod instance_stop;
@@ -20,6 +21,7 @@ mod observer;
 pub mod organization_delete;
 mod parts;
 mod runtime;
+pub mod server_drain;
 pub mod server_remove;
 pub mod server_validate;
 mod worker;
@@ -37,12 +39,14 @@ use engine::Definition;
 static DEFINITIONS: &[&Definition] = &[
     &instance_create::DEFINITION,
     &instance_delete::DEFINITION,
+    &instance_move::DEFINITION,
     &instance_restart::DEFINITION,
     &instance_start::DEFINITION,
     &instance_stop::DEFINITION,
     &instance_update::DEFINITION,
     &noop::DEFINITION,
     &organization_delete::DEFINITION,
+    &server_drain::DEFINITION,
     &server_remove::DEFINITION,
     &server_validate::DEFINITION,
 ];

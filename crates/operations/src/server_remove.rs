@@ -52,13 +52,23 @@ pub async fn request(
     params: &Params,
 ) -> Result<OperationId, Problem> {
     command::lock_unless_busy(tx, server).await?;
-    let instances = instances::on_server(tx, server.id).await?;
+    let instances = instances::holding(tx, server.id).await?;
     let lost = matches!(server.status, ServerStatus::Unreachable | ServerStatus::Failed);
     let forgets = params.force && lost;
     if !instances.is_empty() && !forgets {
         return Err(in_use(server, &instances, lost));
     }
     for instance in &instances {
+        if instance.server_id != server.id {
+            // One that was moving here, or whose old copy is here: it is elsewhere, and that is all that is left of it.
+            if instance.move_target_id == Some(server.id) {
+                instances::set_move_target(tx, instance.id, None).await?;
+            } else {
+                instances::forget_move_source(tx, instance.id).await?;
+            }
+            ports::release_on(tx, instance.id, server.id).await?;
+            continue;
+        }
         let why = format!("its server {} was given up", server.name);
         instances::transition(tx, instance.id, Transition::Forget, Some(&why)).await?;
         ports::release(tx, instance.id).await?;

@@ -49,6 +49,13 @@ pub struct Instance {
     pub updated_at: DateTime<Utc>,
     /// How often people changed it.
     pub revision: i64,
+    pub placement_group: Option<String>,
+    pub anti_affinity: bool,
+    pub disk_bytes: i64,
+    /// Where it is moving to, until the move has ended well or was taken back wholly.
+    pub move_target_id: Option<ServerId>,
+    /// Where its old copy lies that is still to be removed.
+    pub move_source_id: Option<ServerId>,
 }
 
 impl Instance {
@@ -97,6 +104,9 @@ pub struct NewInstance {
     pub environment_type: EnvironmentType,
     pub settings: Settings,
     pub secrets: Secrets,
+    pub placement_group: Option<String>,
+    pub anti_affinity: bool,
+    pub disk_bytes: u64,
 }
 
 fn place(organization: OrganizationId, id: InstanceId, column: &'static str) -> Place {
@@ -142,8 +152,8 @@ pub async fn insert(conn: &mut PgConnection, sealer: &Sealer, new: &NewInstance)
     sqlx::query!(
         "insert into instances (id, organization_id, server_id, name, slug, odoo_version, odoo_edition,
              environment_type, status, settings, env_names, env_values_sealed, database_password_sealed,
-             master_password_sealed, admin_password_sealed)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, 'creating', $9, $10, $11, $12, $13, $14)",
+             master_password_sealed, admin_password_sealed, placement_group, anti_affinity, disk_bytes)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, 'creating', $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         id as InstanceId,
         new.organization_id as OrganizationId,
         new.server_id as ServerId,
@@ -158,6 +168,9 @@ pub async fn insert(conn: &mut PgConnection, sealer: &Sealer, new: &NewInstance)
         seal("database_password", &new.secrets.database_password)?,
         seal("master_password", &new.secrets.master_password)?,
         admin_password,
+        new.placement_group,
+        new.anti_affinity,
+        i64::try_from(new.disk_bytes).unwrap_or(i64::MAX),
     )
     .execute(conn)
     .await?;
@@ -244,7 +257,8 @@ macro_rules! select {
                    i.status as "status: _", i.status_message, i.settings as "settings: _", i.env_names, i.http_port,
                    i.longpolling_port, i.health as "health: _", i.health_detail, i.container_state, i.http_ok,
                    i.database_ok, i.restart_count, i.observed_at, i.last_seen_at, i.last_restart_at, i.created_at,
-                   i.updated_at, i.revision
+                   i.updated_at, i.revision, i.placement_group, i.anti_affinity, i.disk_bytes,
+                   i.move_target_id as "move_target_id: _", i.move_source_id as "move_source_id: _"
                from instances i join servers s on s.id = i.server_id "# + $tail $(+ $more)*
             $(, $argument)*
         )
@@ -351,6 +365,63 @@ pub async fn names(
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
+}
+
+/// The instances that hold a place on a server: those on it, those that are moving there, and those whose old copy is
+/// still to be removed there.
+pub async fn holding(conn: &mut PgConnection, server: ServerId) -> Result<Vec<Instance>> {
+    let rows = select!(
+        "where $1 in (i.server_id, i.move_target_id, i.move_source_id) and i.status <> 'removed' order by i.id",
+        server as ServerId
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows)
+}
+
+/// Notes where an instance is moving to, or that it is not.
+pub async fn set_move_target(
+    conn: &mut PgConnection,
+    id: InstanceId,
+    target: Option<ServerId>,
+) -> Result<()> {
+    sqlx::query!(
+        "update instances set move_target_id = $2, updated_at = now() where id = $1",
+        id as InstanceId,
+        target as Option<ServerId>,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The switch of a move, in one statement: the instance is on the server that it was moving to, with the ports reserved
+/// there, and what is left on the one before is to be removed. False when it is not moving there.
+pub async fn switch(conn: &mut PgConnection, id: InstanceId, target: ServerId) -> Result<bool> {
+    let done = sqlx::query!(
+        "update instances i set move_source_id = i.server_id, server_id = $2, move_target_id = null, updated_at = now(),
+             http_port = (select port from port_reservations p
+                          where p.server_id = $2 and p.instance_id = $1 and p.purpose = 'http'),
+             longpolling_port = (select port from port_reservations p
+                          where p.server_id = $2 and p.instance_id = $1 and p.purpose = 'longpolling')
+         where i.id = $1 and i.move_target_id = $2 and i.server_id <> $2",
+        id as InstanceId,
+        target as ServerId,
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Nothing is left of an instance on the server where it was before.
+pub async fn forget_move_source(conn: &mut PgConnection, id: InstanceId) -> Result<()> {
+    sqlx::query!(
+        "update instances set move_source_id = null, updated_at = now() where id = $1",
+        id as InstanceId
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// The memory in bytes that is promised to the instances of a server, without one of them.

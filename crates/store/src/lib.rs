@@ -32,6 +32,7 @@ pub mod operations;
 pub mod organizations;
 mod page;
 pub mod passkeys;
+pub mod placement;
 pub mod ports;
 pub mod recovery_codes;
 pub mod roles;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use ocore_domain::{
     Code, OperationId, OrganizationId, OrganizationSlug, Problem, UserId, access::SystemRole,
+    placement::Policy,
 };
 use sqlx::PgConnection;
 
@@ -24,6 +25,7 @@ pub struct Organization {
     pub require_passkey: bool,
     /// By which operation it is being deleted.
     pub deletion_operation_id: Option<OperationId>,
+    pub placement_policy: Policy,
 }
 
 macro_rules! select {
@@ -32,7 +34,7 @@ macro_rules! select {
             Organization,
             r#"select id as "id: _", name, slug as "slug: _", logo_url, created_at, updated_at, revision,
                    audit_retention_days, bulk_batch_size, require_passkey,
-                   deletion_operation_id as "deletion_operation_id: _"
+                   deletion_operation_id as "deletion_operation_id: _", placement_policy as "placement_policy: _"
                from organizations "# + $tail
             $(, $argument)*
         )
@@ -174,18 +176,20 @@ pub struct Settings {
     pub audit_retention_days: i32,
     pub bulk_batch_size: i32,
     pub require_passkey: bool,
+    pub placement_policy: Policy,
 }
 
 /// Sets how an organization works.
 pub async fn set_settings(conn: &mut PgConnection, id: OrganizationId, settings: Settings) -> Result<()> {
     sqlx::query!(
         "update organizations set audit_retention_days = $2, bulk_batch_size = $3, require_passkey = $4,
-             updated_at = now(), revision = revision + 1
+             placement_policy = $5, updated_at = now(), revision = revision + 1
          where id = $1",
         id as OrganizationId,
         settings.audit_retention_days,
         settings.bulk_batch_size,
         settings.require_passkey,
+        settings.placement_policy as Policy,
     )
     .execute(conn)
     .await?;

@@ -51,3 +51,35 @@ pub async fn release(conn: &mut PgConnection, instance: InstanceId) -> Result<()
     .await?;
     Ok(())
 }
+
+/// Gives an instance's ports on one server back.
+pub async fn release_on(conn: &mut PgConnection, instance: InstanceId, server: ServerId) -> Result<()> {
+    sqlx::query!(
+        "delete from port_reservations where instance_id = $1 and server_id = $2",
+        instance as InstanceId,
+        server as ServerId
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The HTTP and the websocket port that an instance has reserved on a server.
+pub async fn of_instance(
+    conn: &mut PgConnection,
+    instance: InstanceId,
+    server: ServerId,
+) -> Result<Option<(u16, u16)>> {
+    let rows = sqlx::query!(
+        "select purpose, port from port_reservations where instance_id = $1 and server_id = $2",
+        instance as InstanceId,
+        server as ServerId
+    )
+    .fetch_all(conn)
+    .await?;
+    let port = |purpose: &str| {
+        let row = rows.iter().find(|row| row.purpose == purpose)?;
+        u16::try_from(row.port).ok()
+    };
+    Ok(port("http").zip(port("longpolling")))
+}

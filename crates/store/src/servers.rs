@@ -1,8 +1,11 @@
 //! Servers.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use ocore_domain::{
     OrganizationId, ServerId,
+    placement::Taint,
     server::{AuthMethod, ServerFacts, ServerStatus},
     sort::ServerSort,
 };
@@ -35,8 +38,17 @@ pub struct Server {
     pub facts: Option<Json<ServerFacts>>,
     pub last_boot_at: Option<DateTime<Utc>>,
     pub last_seen_at: Option<DateTime<Utc>>,
+    pub country: Option<String>,
+    pub region: Option<String>,
+    pub labels: Json<BTreeMap<String, String>>,
+    pub taints: Json<Vec<Taint>>,
+    pub dedicated_to: Option<String>,
+    pub separate_production: bool,
+    pub cordoned_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    /// How often people changed it.
+    pub revision: i64,
 }
 
 /// What opens a server.
@@ -189,7 +201,8 @@ macro_rules! select {
             Server,
             r#"select id as "id: _", organization_id as "organization_id: _", name, description, host, port, ssh_user,
                    auth_method as "auth_method: _", host_key, max_ssh_sessions, docker_socket, status as "status: _",
-                   status_message, facts as "facts: _", last_boot_at, last_seen_at, created_at, updated_at
+                   status_message, facts as "facts: _", last_boot_at, last_seen_at, country, region, labels as "labels: _",
+                   taints as "taints: _", dedicated_to, separate_production, cordoned_at, created_at, updated_at, revision
                from servers "# + $tail $(+ $more)*
             $(, $argument)*
         )
@@ -280,6 +293,77 @@ pub async fn names(
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
+}
+
+/// What people say of a server: its name, and what placement goes by.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each field is the column of the same name")]
+pub struct Description {
+    pub name: String,
+    pub description: String,
+    pub country: Option<String>,
+    pub region: Option<String>,
+    pub labels: BTreeMap<String, String>,
+    pub taints: Vec<Taint>,
+    pub dedicated_to: Option<String>,
+    pub separate_production: bool,
+}
+
+/// Changes what people say of a server. The constraint `servers_name` is violated when the name is taken.
+pub async fn describe(conn: &mut PgConnection, id: ServerId, new: &Description) -> Result<()> {
+    sqlx::query!(
+        "update servers set name = $2, description = $3, country = $4, region = $5, labels = $6, taints = $7,
+             dedicated_to = $8, separate_production = $9, updated_at = now(), revision = revision + 1
+         where id = $1",
+        id as ServerId,
+        new.name,
+        new.description,
+        new.country,
+        new.region,
+        Json(&new.labels) as Json<&BTreeMap<String, String>>,
+        Json(&new.taints) as Json<&Vec<Taint>>,
+        new.dedicated_to,
+        new.separate_production,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Cordons a server, or lets it take instances again; one that is so already stays as it is.
+pub async fn set_cordoned(conn: &mut PgConnection, id: ServerId, cordoned: bool) -> Result<()> {
+    sqlx::query!(
+        "update servers set cordoned_at = case when $2 then now() end, updated_at = now(), revision = revision + 1
+         where id = $1 and (cordoned_at is not null) <> $2",
+        id as ServerId,
+        cordoned,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Locks several servers' rows, always in the same order, so that two who lock several do not wait for one another.
+pub async fn lock_all(conn: &mut PgConnection, ids: &[ServerId]) -> Result<()> {
+    let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
+    sqlx::query!(
+        "select id from servers where id = any($1) order by id for no key update",
+        &ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(())
+}
+
+/// Servers of an organization that are not removed, for placement: at most so many, by name.
+pub async fn all(conn: &mut PgConnection, organization: OrganizationId, limit: i64) -> Result<Vec<Server>> {
+    Ok(select!(
+        "where organization_id = $1 and status <> 'removed' order by lower(name) limit $2",
+        organization as OrganizationId,
+        limit,
+    )
+    .fetch_all(conn)
+    .await?)
 }
 
 /// Every server that is meant to be reachable, of all tenants: for the observer. One whose validation failed bears

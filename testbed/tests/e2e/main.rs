@@ -13,6 +13,7 @@ mod cancel;
 mod database;
 mod disturbances;
 mod life;
+mod placement;
 mod plane;
 mod steps;
 mod world;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use axum::{extract::State, http::StatusCode};
 use ocore_domain::{
     OrganizationId, Problem, Slug,
-    instance::{Edition, EnvironmentType, Settings, auto_workers, memory_limit_bytes},
+    instance::{Edition, EnvironmentType, Settings, memory_limit_bytes},
+    placement::{DISK, Need, Wish},
 };
 use ocore_operations::{Version, capacity, instance_create};
 use ocore_store::{
@@ -28,6 +29,7 @@ use crate::{
     body::Json,
     checks::Checks,
     operations::{self, Operation},
+    placement::{self, Candidate, Preferences, check_group},
     problem::Answer,
     secrets,
     servers::find as find_server,
@@ -41,8 +43,20 @@ pub(super) struct CreateInstance {
     name: String,
     /// Names its container and database; made from the name if not given.
     slug: Option<String>,
-    /// The id or name of its server.
-    server_id: String,
+    /// The id or name of its server; the best one if not given. Who names it sets aside its taints, labels and how often
+    /// its cores are promised; nothing else.
+    server_id: Option<String>,
+    /// What the server that is picked should be like.
+    #[serde(default)]
+    placement: Preferences,
+    /// Whose it is: a word that servers may be dedicated to, and within which instances may be kept apart.
+    placement_group: Option<String>,
+    /// Whether it is to stand on no server with another of its group.
+    #[serde(default)]
+    anti_affinity: bool,
+    /// What it is expected to need on disk; 2 GiB if not given.
+    #[schema(minimum = 1)]
+    disk_bytes: Option<u64>,
     /// 19.0 if not given.
     odoo_version: Option<Version>,
     /// `community` if not given.
@@ -86,6 +100,8 @@ pub(super) struct InstanceCreated {
     /// Only when it was made up, and only this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     admin_password: Option<String>,
+    /// Why this server, when it was picked.
+    placement: Option<Candidate>,
 }
 
 /// Create an instance
@@ -101,9 +117,8 @@ pub(super) async fn create(
     let draft = body.checked()?;
     let made_up = draft.admin_password.is_none().then(secrets::password);
     let mut change = allowed.change().await?;
-    let server = find_server(&mut change, allowed.organization()?, &draft.server).await?;
-    // Memory and ports are given out one at a time.
-    servers::lock(&mut change, server.id).await?;
+    // Memory and ports are given out one at a time: the server's row is locked.
+    let (server, picked) = draft.server(&mut change, allowed.organization()?).await?;
     let ports = draft.ports;
     let new = draft
         .on(&mut change, allowed.organization()?, &server, made_up.as_ref())
@@ -125,6 +140,7 @@ pub(super) async fn create(
         operation: operations::view_of(&mut change, operation).await?,
         admin_login: super::ADMIN,
         admin_password: made_up.map(|password| password.expose_secret().to_owned()),
+        placement: picked,
     };
     let act = Act::new("instance.created").on("instance", id, &instance.name);
     operations::begin(&api, change, act.after(&created.instance)).await?;
@@ -135,7 +151,8 @@ pub(super) async fn create(
 struct Draft {
     name: String,
     slug: Slug,
-    server: String,
+    server: Option<String>,
+    wish: Wish,
     version: Version,
     edition: Edition,
     environment: EnvironmentType,
@@ -182,13 +199,31 @@ impl CreateInstance {
             "adminPassword",
             "must have 1 to 256 bytes",
         );
+        self.placement.check(&mut checks, "placement.");
+        check_group(&mut checks, "placementGroup", self.placement_group.as_deref());
+        let disk = self.disk_bytes.unwrap_or(DISK);
+        checks.that(
+            (1..1 << 50).contains(&disk),
+            "diskBytes",
+            "must be at least 1 and below 1 PiB",
+        );
         checks.done()?;
+        let need = Need {
+            environment: self.environment_type.unwrap_or_default(),
+            workers: self.workers,
+            memory_bytes: self.memory_limit_bytes,
+            cpu_limit_millis: self.cpu_limit_millis,
+            disk_bytes: disk,
+        };
         let slug = slug.ok_or_else(|| Problem::internal("a slug was neither good nor bad"))?;
         Ok(Draft {
             changes: changes!(self),
             name: self.name,
             slug,
             server: self.server_id,
+            wish: self
+                .placement
+                .wish(need, self.placement_group, self.anti_affinity),
             version: self.odoo_version.unwrap_or_default(),
             edition: self.odoo_edition.unwrap_or_default(),
             environment: self.environment_type.unwrap_or_default(),
@@ -200,6 +235,21 @@ impl CreateInstance {
 }
 
 impl Draft {
+    /// The server that is named, or the best one, with its row locked.
+    async fn server(
+        &self,
+        conn: &mut PgConnection,
+        organization: OrganizationId,
+    ) -> Answer<(Server, Option<Candidate>)> {
+        let Some(named) = &self.server else {
+            let (server, why) = placement::pick(conn, organization, &self.wish, &self.name).await?;
+            return Ok((server, Some(why)));
+        };
+        let server = find_server(conn, organization, named).await?;
+        servers::lock(conn, server.id).await?;
+        Ok((server, None))
+    }
+
     /// The row to be added, with the sizes that suit its server.
     async fn on(
         self,
@@ -208,13 +258,8 @@ impl Draft {
         server: &Server,
         made_up: Option<&SecretString>,
     ) -> Answer<NewInstance> {
-        let free = capacity::free_memory(conn, server).await?;
-        let cores = server.facts.as_ref().map_or(1, |facts| facts.cpu_cores);
-        let workers = self
-            .changes
-            .workers
-            .unwrap_or_else(|| auto_workers(self.environment, cores, free))
-            .min(256);
+        let room = capacity::room(conn, server).await?;
+        let workers = self.wish.need.workers(room.cores, room.free().memory_bytes);
         let defaults = Settings::new(self.version.default_image(), workers, memory_limit_bytes(workers));
         Ok(NewInstance {
             organization_id,
@@ -231,6 +276,9 @@ impl Draft {
                 master_password: secrets::key(),
                 admin_password: self.admin_password.or_else(|| made_up.cloned()),
             },
+            placement_group: self.wish.group,
+            anti_affinity: self.wish.anti_affinity,
+            disk_bytes: self.wish.need.disk_bytes,
         })
     }
 }

@@ -6,6 +6,7 @@ mod delete;
 mod environment;
 mod logs;
 mod read;
+mod relocate;
 mod settings;
 mod update;
 
@@ -41,6 +42,7 @@ pub(crate) fn routes() -> Routes {
         .with(guarded!(update::update))
         .with(guarded!(delete::delete))
         .with(guarded!(control::control))
+        .with(guarded!(relocate::relocate))
         .with(guarded!(logs::logs))
 }
 
@@ -94,6 +96,16 @@ pub(crate) struct Instance {
     /// When it was seen healthy last.
     last_seen_at: Option<DateTime<Utc>>,
     last_restart_at: Option<DateTime<Utc>>,
+    /// Whose it is: what servers are dedicated to, and what is kept apart.
+    placement_group: Option<String>,
+    /// Whether it stands on no server with another of its group.
+    anti_affinity: bool,
+    /// What it is expected to need on disk.
+    disk_bytes: i64,
+    /// The server that it is moving to, or was when its move failed.
+    move_target_id: Option<ServerId>,
+    /// The server where its old copy is still to be removed.
+    move_source_id: Option<ServerId>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -133,6 +145,11 @@ impl Instance {
             observed_at: row.observed_at,
             last_seen_at: row.last_seen_at,
             last_restart_at: row.last_restart_at,
+            placement_group: row.placement_group,
+            anti_affinity: row.anti_affinity,
+            disk_bytes: row.disk_bytes,
+            move_target_id: row.move_target_id,
+            move_source_id: row.move_source_id,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }

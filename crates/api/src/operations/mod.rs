@@ -51,6 +51,8 @@ pub(crate) struct Operation {
     server_id: Option<ServerId>,
     /// Why it did not reach its end.
     error: Option<Problem>,
+    /// What it found out, by its kind: of a move, how long the instance did not serve.
+    result: Option<serde_json::Value>,
     /// What it waits for, while it is queued.
     waiting_for: Option<String>,
     steps: Vec<Step>,
@@ -82,6 +84,7 @@ impl Operation {
             subject_name: row.subject_name,
             server_id: row.server_id,
             error: row.error.map(|error| error.0),
+            result: row.result,
             waiting_for: row.waiting_for,
             steps,
             retry_of: row.retry_of,

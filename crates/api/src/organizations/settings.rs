@@ -1,6 +1,6 @@
 //! `GET` and `PUT /api/org/settings`: how the organization works.
 
-use ocore_domain::{Code, Problem};
+use ocore_domain::{Code, Problem, placement::Policy};
 use ocore_store::organizations as rows;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,6 +24,8 @@ pub(super) struct OrganizationSettings {
     bulk_batch_size: i32,
     /// Whether members must sign in by passkey to do anything here. API keys are not concerned.
     require_passkey: bool,
+    /// Which of the servers that can take an instance is preferred.
+    placement_policy: Policy,
 }
 
 impl OrganizationSettings {
@@ -34,6 +36,7 @@ impl OrganizationSettings {
                 audit_retention_days: row.audit_retention_days,
                 bulk_batch_size: row.bulk_batch_size,
                 require_passkey: row.require_passkey,
+                placement_policy: row.placement_policy,
             },
         }
     }
@@ -60,6 +63,7 @@ pub(super) struct UpdateOrganizationSettings {
     bulk_batch_size: Option<i32>,
     /// Turned on by a person only when they are signed in by passkey themselves.
     require_passkey: Option<bool>,
+    placement_policy: Option<Policy>,
 }
 
 /// Change the organization's settings
@@ -97,6 +101,7 @@ pub(super) async fn update(
         audit_retention_days: days.unwrap_or(before.audit_retention_days),
         bulk_batch_size: batch.unwrap_or(before.bulk_batch_size),
         require_passkey: body.require_passkey.unwrap_or(before.require_passkey),
+        placement_policy: body.placement_policy.unwrap_or(before.placement_policy),
     };
     if settings.require_passkey
         && !before.require_passkey

@@ -84,7 +84,7 @@ pub(super) async fn add(
     Ok(answer)
 }
 
-fn taken(error: ocore_store::Error, name: &str) -> Failure {
+pub(super) fn taken(error: ocore_store::Error, name: &str) -> Failure {
     if error.constraint() != Some("servers_name") {
         return error.into();
     }

@@ -1,11 +1,13 @@
 //! Servers: Linux machines on which instances run.
 
 mod add;
+mod cordon;
 mod read;
 mod remove;
+mod update;
 mod validate;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::{Json, http::StatusCode};
 use base64::{
@@ -15,6 +17,7 @@ use base64::{
 use chrono::{DateTime, Utc};
 use ocore_domain::{
     OperationId, OrganizationId, ServerId,
+    placement::Taint,
     server::{AuthMethod, DockerRoute, Privilege, ServerFacts, ServerStatus},
 };
 use ocore_store::{PgConnection, servers as rows, views};
@@ -35,6 +38,10 @@ pub(crate) fn routes() -> Routes {
         .with(guarded!(read::list))
         .with(guarded!(add::add))
         .with(guarded!(read::show))
+        .with(guarded!(update::update))
+        .with(guarded!(cordon::cordon))
+        .with(guarded!(cordon::uncordon))
+        .with(guarded!(cordon::drain))
         .with(guarded!(validate::validate))
         .with(guarded!(remove::remove))
 }
@@ -65,6 +72,18 @@ pub(crate) struct Server {
     /// When it booted last, if oCore noticed.
     last_boot_at: Option<DateTime<Utc>>,
     instance_count: i64,
+    /// Where it is, by two letters (ISO 3166-1).
+    country: Option<String>,
+    region: Option<String>,
+    labels: BTreeMap<String, String>,
+    /// What it repels instances by that do not tolerate it.
+    taints: Vec<Taint>,
+    /// The placement group whose instances alone it takes.
+    dedicated_to: Option<String>,
+    /// Whether production on it stands beside nothing else.
+    separate_production: bool,
+    /// Since when it takes no new instance.
+    cordoned_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -167,6 +186,13 @@ async fn views(conn: &mut PgConnection, rows: Vec<rows::Server>) -> Answer<Vec<S
         status: row.status,
         status_message: row.status_message,
         max_ssh_sessions: row.max_ssh_sessions,
+        country: row.country,
+        region: row.region,
+        labels: row.labels.0,
+        taints: row.taints.0,
+        dedicated_to: row.dedicated_to,
+        separate_production: row.separate_production,
+        cordoned_at: row.cordoned_at,
         last_seen_at: row.last_seen_at,
         last_boot_at: row.last_boot_at,
         created_at: row.created_at,

@@ -14,6 +14,7 @@ use crate::{
     body::Query,
     page::{self, List},
     problem::Answer,
+    revision::Tagged,
 };
 
 #[derive(Deserialize, IntoParams)]
@@ -60,10 +61,13 @@ pub(super) async fn list(
 /// One server, by id or name
 #[utoipa::path(
     get, path = "/api/servers/{id}", operation_id = "showServer", tag = "servers", params(("id" = String, Path, description = "Id or name")),
-    responses((status = 200, body = Server))
+    responses((status = 200, body = Server, headers(("ETag" = String, description = "Its revision: how often people changed it"))))
 )]
-pub(super) async fn show(allowed: Allowed<View<Servers>>, Path(id): Path<String>) -> Answer<Json<Server>> {
+pub(super) async fn show(allowed: Allowed<View<Servers>>, Path(id): Path<String>) -> Answer<Tagged<Server>> {
     let mut conn = allowed.read().await?;
     let server = find(&mut conn, allowed.organization()?, &id).await?;
-    Ok(Json(view(&mut conn, server).await?))
+    Ok(Tagged {
+        revision: server.revision,
+        body: view(&mut conn, server).await?,
+    })
 }

@@ -21,6 +21,7 @@ mod organizations;
 mod passkeys;
 mod passwords;
 mod people;
+mod placement;
 mod requests;
 mod roles;
 mod servers;

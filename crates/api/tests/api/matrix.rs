@@ -155,6 +155,9 @@ async fn rows(store: &Store, organization_id: OrganizationId, name: &str) -> (Se
             master_password: "p".to_owned().into(),
             admin_password: None,
         },
+        placement_group: None,
+        anti_affinity: false,
+        disk_bytes: 1 << 30,
     };
     let instance = instances::insert(&mut conn, store.sealer(), &instance)
         .await
@@ -243,7 +246,13 @@ fn body(route: &Route) -> Option<Value> {
     match (route.method, route.path.as_str()) {
         ("POST", path) if path.ends_with("/control") => Some(json!({"action": "stop"})),
         ("PUT", "/api/members/{userId}/role") => Some(json!({"roleId": ocore_domain::RoleId::new()})),
-        ("POST", path) if path.ends_with("/cancel") || path.ends_with("/retry") => None,
+        ("POST", path)
+            if ["/cancel", "/retry", "/cordon", "/uncordon", "/drain"]
+                .iter()
+                .any(|end| path.ends_with(end)) =>
+        {
+            None
+        }
         ("PUT" | "PATCH" | "POST", _) => Some(json!({})),
         _ => None,
     }

@@ -116,14 +116,14 @@ async fn settings_have_bounds(pool: PgPool) {
     let client = Client::new(pool).await;
     assert_eq!(
         client.get("/api/org/settings").await.ok(200),
-        json!({"auditRetentionDays": 365, "bulkBatchSize": 10, "requirePasskey": false})
+        json!({"auditRetentionDays": 365, "bulkBatchSize": 10, "requirePasskey": false, "placementPolicy": "spread"})
     );
     let changed = client
         .put("/api/org/settings", json!({"bulkBatchSize": 100}))
         .await;
     assert_eq!(
         changed.ok(200),
-        json!({"auditRetentionDays": 365, "bulkBatchSize": 100, "requirePasskey": false})
+        json!({"auditRetentionDays": 365, "bulkBatchSize": 100, "requirePasskey": false, "placementPolicy": "spread"})
     );
     let wrong = json!({"auditRetentionDays": 0, "bulkBatchSize": 101});
     let fields = client.put("/api/org/settings", wrong).await.fields();

@@ -14,6 +14,8 @@ pub struct Names {
     pub copier: String,
     /// The container that packs the files for a final dump, for as long as that takes.
     pub packer: String,
+    /// The container that reads or writes the files when the instance moves, for as long as that takes.
+    pub mover: String,
     /// The volume with filestore and sessions.
     pub volume: String,
     /// The database, and the role that owns it.
@@ -28,6 +30,7 @@ impl Names {
             previous_container: format!("ocore-{slug}.previous"),
             copier: format!("ocore-{slug}.files"),
             packer: format!("ocore-{slug}.dump"),
+            mover: format!("ocore-{slug}.move"),
             volume: format!("ocore-{slug}-data"),
             database: format!("odoo_{}", slug.as_str().replace('-', "_")),
         }
@@ -46,6 +49,7 @@ mod tests {
             &names.previous_container,
             &names.copier,
             &names.packer,
+            &names.mover,
             &names.volume,
             &names.database,
         ] {

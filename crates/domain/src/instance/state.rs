@@ -19,6 +19,8 @@ words! {
         Restarting = "restarting",
         /// Its settings are being changed.
         Updating = "updating",
+        /// It is being moved to another server.
+        Moving = "moving",
         /// An operation left it in a state that needs a person; the message says which.
         Failed = "failed",
         /// Its parts are being taken away.
@@ -41,6 +43,8 @@ pub enum Transition {
     Restart,
     /// Begin to change its settings.
     Update,
+    /// Begin to move it to another server.
+    Move,
     /// Begin to remove it.
     Remove,
     /// The operation ended with the instance serving.
@@ -76,6 +80,7 @@ impl InstanceStatus {
                 | Self::Stopping
                 | Self::Restarting
                 | Self::Updating
+                | Self::Moving
                 | Self::Removing
         )
     }
@@ -89,6 +94,7 @@ impl InstanceStatus {
             (Self::Running | Self::Failed, T::Stop) => Self::Stopping,
             (Self::Running | Self::Failed, T::Restart) => Self::Restarting,
             (Self::Running | Self::Stopped | Self::Failed, T::Update) => Self::Updating,
+            (Self::Running | Self::Stopped | Self::Failed, T::Move) => Self::Moving,
             (Self::Running | Self::Stopped | Self::Failed, T::Remove) => Self::Removing,
             (s, T::Up) if s.is_changing() => Self::Running,
             (s, T::Down) if s.is_changing() && s != Self::Creating => Self::Stopped,
@@ -107,6 +113,7 @@ impl InstanceStatus {
             Transition::Stop => "stopped",
             Transition::Restart => "restarted",
             Transition::Update => "changed",
+            Transition::Move => "moved",
             Transition::Remove | Transition::Forget => "deleted",
             Transition::Up | Transition::Down | Transition::Gone | Transition::Lost => "finished",
         };
@@ -138,6 +145,7 @@ mod tests {
             T::Stop,
             T::Restart,
             T::Update,
+            T::Move,
             T::Remove,
             T::Up,
             T::Down,
@@ -146,16 +154,17 @@ mod tests {
             T::Forget,
         ];
         let table = "
-            creating   -        -        -        -          -        -        running -       removed failed -
-            running    -        -        stopping restarting updating removing -       -       -       -      removed
-            starting   -        -        -        -          -        -        running stopped -       failed -
-            stopping   -        -        -        -          -        -        running stopped -       failed -
-            stopped    -        starting -        -          updating removing -       -       -       -      removed
-            restarting -        -        -        -          -        -        running stopped -       failed -
-            updating   -        -        -        -          -        -        running stopped -       failed -
-            failed     creating starting stopping restarting updating removing -       -       -       -      removed
-            removing   -        -        -        -          -        -        running stopped removed failed -
-            removed    creating -        -        -          -        -        -       -       -       -      -
+            creating   -        -        -        -          -        -      -        running -       removed failed -
+            running    -        -        stopping restarting updating moving removing -       -       -       -      removed
+            starting   -        -        -        -          -        -      -        running stopped -       failed -
+            stopping   -        -        -        -          -        -      -        running stopped -       failed -
+            stopped    -        starting -        -          updating moving removing -       -       -       -      removed
+            restarting -        -        -        -          -        -      -        running stopped -       failed -
+            updating   -        -        -        -          -        -      -        running stopped -       failed -
+            moving     -        -        -        -          -        -      -        running stopped -       failed -
+            failed     creating starting stopping restarting updating moving removing -       -       -       -      removed
+            removing   -        -        -        -          -        -      -        running stopped removed failed -
+            removed    creating -        -        -          -        -      -        -       -       -       -      -
         ";
         let rows: Vec<Vec<&str>> = table
             .lines()

@@ -95,7 +95,7 @@ impl Engine {
     }
 
     /// The output can end a moment before the Engine knows how the command ended.
-    async fn exec_status(&self, id: &str, container: &str) -> Result<i64, Problem> {
+    pub(super) async fn exec_status(&self, id: &str, container: &str) -> Result<i64, Problem> {
         for pause in [0, 10, 20, 50, 100, 200, 500, 1000] {
             tokio::time::sleep(Duration::from_millis(pause)).await;
             let looked = self

@@ -8,6 +8,7 @@ mod lifecycle;
 mod logs;
 mod one_shot;
 mod spec;
+mod transfer;
 mod transport;
 mod upload;
 mod volume;
@@ -22,6 +23,7 @@ pub use container::{Container, ContainerState};
 pub(crate) use errors::{missing, permission_denied, unavailable};
 pub use exec::Exec;
 pub use spec::{ContainerSpec, Mount, PortBinding, Restart};
+pub use transfer::Archive;
 pub(crate) use transport::{Bounds, Dial};
 pub use upload::UploadFile;
 

@@ -163,6 +163,20 @@ impl Client {
         self.change(request).await
     }
 
+    /// Changes a part of what is still as it was read, if a tag tells.
+    pub(crate) async fn patch_if(
+        &self,
+        path: &[&str],
+        content: &impl Serialize,
+        tag: Option<&str>,
+    ) -> Result<Value, Failure> {
+        let mut request = self.request(Method::PATCH, path, &[])?.json(content);
+        if let Some(tag) = tag {
+            request = request.header(IF_MATCH, tag);
+        }
+        self.change(request).await
+    }
+
     /// Removes.
     pub(crate) async fn delete(&self, path: &[&str], query: &Query<'_>) -> Result<Value, Failure> {
         self.change(self.request(Method::DELETE, path, query)?).await

@@ -18,6 +18,7 @@ use super::{
     environment::{Sources, Variables},
     failure::Failure,
     output::{self, Column, ago, bytes, fields, table, text},
+    placement,
     resolve::{Page, find, list, rows, value},
     secret, size,
     values::one_of,
@@ -27,6 +28,20 @@ use super::{
 pub(crate) enum Command {
     /// Make an instance: database, files, container.
     Create(Box<Create>),
+    /// Show which servers could take an instance, best first, and why.
+    Place(Box<placement::Place>),
+    /// Move an instance to another server; it is away from its stop here until it serves there.
+    Move {
+        /// Name, slug or id.
+        instance: String,
+        /// The server, by name or id; without it, the best other one.
+        #[arg(long, value_name = "SERVER")]
+        to: Option<String>,
+        #[command(flatten)]
+        preferences: placement::Preferences,
+        #[command(flatten)]
+        wait: Wait,
+    },
     /// List instances, by name unless told otherwise.
     List {
         /// Only those whose name holds this.
@@ -104,7 +119,7 @@ pub(crate) struct Create {
     /// The same as an option.
     #[arg(long)]
     name: Option<String>,
-    /// The server, by name or id; without it, the only one there is.
+    /// The server, by name or id; without it, the best one is picked and told.
     #[arg(long)]
     server: Option<String>,
     /// The password of the administrator `admin`, from standard input; without it one is made and shown once.
@@ -113,6 +128,10 @@ pub(crate) struct Create {
     /// The same from a file.
     #[arg(long, value_name = "FILE", conflicts_with = "admin_password_stdin")]
     admin_password_file: Option<PathBuf>,
+    #[command(flatten)]
+    belonging: placement::Belonging,
+    #[command(flatten)]
+    preferences: placement::Preferences,
     #[command(flatten)]
     identity: Identity,
     #[command(flatten)]
@@ -221,7 +240,11 @@ pub(crate) struct Update {
 #[serde(rename_all = "camelCase")]
 struct NewInstance {
     name: String,
-    server_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_id: Option<String>,
+    placement: placement::Wanted,
+    #[serde(flatten)]
+    belonging: placement::Belonging,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "secret::expose")]
     admin_password: Option<SecretString>,
     env_vars: Variables,
@@ -257,6 +280,36 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
     let (client, out) = (&session.client, &session.output);
     match command {
         Command::Create(create) => create.run(session).await,
+        Command::Place(place) => place.run(session).await,
+        Command::Move {
+            instance,
+            to,
+            preferences,
+            wait,
+        } => {
+            let instance = find(session, "instances", &instance).await?;
+            let mut content = json!({"placement": preferences.wanted()});
+            if let Some(to) = to {
+                content["serverId"] = to.into();
+            }
+            let answer = client
+                .post(&["instances", value(&instance, "id")?, "move"], &content)
+                .await?;
+            placement::say_picked(session, &answer)?;
+            changed(session, answer, &wait, |answer| {
+                let (now, result) = (&answer["instance"], &answer["operation"]["result"]);
+                let away = match result["downtimeMs"].as_u64() {
+                    Some(ms) => format!(" It was away for {}.{} s.", ms / 1000, ms % 1000 / 100),
+                    None => String::new(),
+                };
+                format!(
+                    "Instance `{}` is on `{}` now.{away}\n",
+                    text(now, "name"),
+                    text(now, "serverName")
+                )
+            })
+            .await
+        }
         Command::List {
             search,
             server,
@@ -333,7 +386,9 @@ impl Create {
                 .transpose()?
         };
         let instance = NewInstance {
-            server_id: server_id(session, self.server).await?,
+            server_id: self.server,
+            placement: self.preferences.wanted(),
+            belonging: self.belonging,
             // One of them is there: clap sees to it.
             name: self.positional_name.or(self.name).unwrap_or_default(),
             admin_password,
@@ -342,6 +397,7 @@ impl Create {
             settings: self.settings,
         };
         let answer = session.client.post(&["instances"], &instance).await?;
+        placement::say_picked(session, &answer)?;
         if let Some(password) = answer["adminPassword"].as_str() {
             // At once: it is told once, and whoever waits may leave before the end.
             let login = text(&answer, "adminLogin");
@@ -419,25 +475,6 @@ async fn control(session: &Session, it: Control, action: &str, done: &str) -> Re
         format!("Instance `{}` {done}.\n", text(&instance, "name"))
     })
     .await
-}
-
-async fn server_id(session: &Session, given: Option<String>) -> Result<String, Failure> {
-    if let Some(server) = given {
-        return Ok(server);
-    }
-    let answer = session
-        .client
-        .get(&["servers"], &[("limit", "2".to_owned())])
-        .await?;
-    match rows(&answer) {
-        [only] => Ok(value(only, "id")?.to_owned()),
-        [] => Err(Failure::Usage(
-            "there is no server yet: take one with `ocore server add`".to_owned(),
-        )),
-        _ => Err(Failure::Usage(
-            "there are several servers: choose one with --server".to_owned(),
-        )),
-    }
 }
 
 async fn logs(session: &Session, instance: &str, follow: bool, tail: u32) -> Result<(), Failure> {

@@ -22,6 +22,7 @@ mod operation;
 mod org;
 mod output;
 mod person;
+mod placement;
 mod profile;
 mod profiles;
 mod progress;

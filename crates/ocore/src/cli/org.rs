@@ -1,7 +1,7 @@
 //! `ocore org`: organizations, to which servers and instances belong.
 
 use clap::{Args, Subcommand};
-use ocore_domain::operation::OperationState;
+use ocore_domain::{operation::OperationState, placement::Policy};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -16,6 +16,7 @@ use super::{
     person::for_people,
     progress::Lines,
     resolve::{Page, all, list, rows, value},
+    values::one_of,
 };
 
 #[derive(Subcommand)]
@@ -113,6 +114,10 @@ pub(crate) struct Set {
     #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     bulk_batch_size: Option<u32>,
+    /// Which of the servers that can take an instance is preferred: the emptiest or the fullest.
+    #[arg(long, value_parser = one_of(Policy::ALL))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    placement_policy: Option<Policy>,
     /// Whether members must sign in by passkey. API keys are not concerned.
     #[arg(long, value_name = "YES", action = clap::ArgAction::Set)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -288,6 +293,7 @@ async fn settings(session: &Session, command: Settings) -> Result<(), Failure> {
         fields(&[
             ("Record kept", format!("{} days", value("auditRetentionDays"))),
             ("At once", format!("{} instances", value("bulkBatchSize"))),
+            ("Placement", value("placementPolicy")),
             ("Passkeys only", value("requirePasskey")),
         ])
     })

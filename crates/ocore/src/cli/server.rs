@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use ocore_domain::{server::ServerStatus, sort::ServerSort};
 use secrecy::SecretString;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Session, Wait,
@@ -14,6 +14,7 @@ use super::{
     confirm::confirm,
     failure::Failure,
     output::{Column, ago, bytes, fields, table, text},
+    placement::{Mark, mark, pair},
     resolve::{Page, find, list, rows, value},
     secret,
     values::one_of,
@@ -53,6 +54,25 @@ pub(crate) enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Change what is said of a server: its name, and what placement goes by.
+    Update(Box<Update>),
+    /// Let a server take no new instance; those on it go on.
+    Cordon {
+        /// Name or id.
+        server: String,
+    },
+    /// Let a server take instances again.
+    Uncordon {
+        /// Name or id.
+        server: String,
+    },
+    /// Cordon a server and move its instances to others, one after another.
+    Drain {
+        /// Name or id.
+        server: String,
+        #[command(flatten)]
+        wait: Wait,
+    },
     /// Take a server out of oCore. It must have no instances.
     #[command(alias = "delete")]
     Remove {
@@ -67,6 +87,43 @@ pub(crate) enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+}
+
+/// What is to change; what is not given stays.
+#[derive(Args)]
+pub(crate) struct Update {
+    /// Name or id.
+    server: String,
+    /// A new name.
+    #[arg(long)]
+    name: Option<String>,
+    /// A word about it.
+    #[arg(long)]
+    description: Option<String>,
+    /// Where it is, by two letters such as DE; empty: not said.
+    #[arg(long, value_name = "COUNTRY")]
+    country: Option<String>,
+    /// In which region, in words of your own; empty: not said.
+    #[arg(long)]
+    region: Option<String>,
+    /// Give it a label.
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
+    labels: Vec<(String, String)>,
+    /// Take a label away.
+    #[arg(long, value_name = "KEY")]
+    unlabel: Vec<String>,
+    /// Give it a taint: only instances that tolerate it are placed there.
+    #[arg(long = "taint", value_name = "KEY[=VALUE]", value_parser = mark)]
+    taints: Vec<Mark>,
+    /// Take the taints of this key away.
+    #[arg(long, value_name = "KEY")]
+    untaint: Vec<String>,
+    /// Keep it for the instances of a placement group; empty: for all.
+    #[arg(long, value_name = "GROUP")]
+    dedicated_to: Option<String>,
+    /// Whether production on it stands beside nothing else.
+    #[arg(long, value_name = "YES", value_parser = clap::value_parser!(bool))]
+    separate_production: Option<bool>,
 }
 
 #[derive(Args)]
@@ -190,7 +247,13 @@ const COLUMNS: &[Column] = &[
             text(row, "host")
         }
     }),
-    ("STATUS", |row| text(row, "status")),
+    ("STATUS", |row| {
+        if row["cordonedAt"].is_null() {
+            text(row, "status")
+        } else {
+            format!("{}, cordoned", text(row, "status"))
+        }
+    }),
     ("INSTANCES", |row| text(row, "instanceCount")),
     ("CORES", |row| text(row, "cpuCores")),
     ("MEMORY", |row| bytes(row, "ramTotalBytes")),
@@ -240,6 +303,24 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
                 .await?;
             changed(session, answer, &wait, |answer| ready(&answer["server"])).await
         }
+        Command::Update(update) => update.run(session).await,
+        Command::Cordon { server } => cordon(session, &server, "cordon", "takes no new instance").await,
+        Command::Uncordon { server } => cordon(session, &server, "uncordon", "takes instances again").await,
+        Command::Drain { server, wait } => {
+            let server = find(session, "servers", &server).await?;
+            let path = ["servers", value(&server, "id")?, "drain"];
+            let answer = client.post(&path, &json!({})).await?;
+            changed(session, answer, &wait, |answer| {
+                let moved = answer["operation"]["result"]["moved"]
+                    .as_array()
+                    .map_or(0, Vec::len);
+                format!(
+                    "Server `{}` is empty and stays cordoned; {moved} instances were moved.\n",
+                    text(&server, "name")
+                )
+            })
+            .await
+        }
         Command::Remove {
             server,
             yes,
@@ -265,6 +346,62 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
             })
             .await
         }
+    }
+}
+
+async fn cordon(session: &Session, server: &str, verb: &str, done: &str) -> Result<(), Failure> {
+    let server = find(session, "servers", server).await?;
+    let path = ["servers", value(&server, "id")?, verb];
+    let answer = session.client.post(&path, &json!({})).await?;
+    session.output.result(&answer, || {
+        format!("Server `{}` {done}.\n", text(&answer, "name"))
+    })
+}
+
+impl Update {
+    async fn run(self, session: &Session) -> Result<(), Failure> {
+        let server = find(session, "servers", &self.server).await?;
+        let path = ["servers", value(&server, "id")?];
+        // Labels and taints are sent as a whole, so what was read has to be what is changed.
+        let read = session.client.get_tagged(&path, &[]).await?;
+        let mut content = serde_json::Map::new();
+        let mut set = |key: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                content.insert(key.to_owned(), value);
+            }
+        };
+        let said =
+            |text: Option<String>| text.map(|text| if text.is_empty() { Value::Null } else { text.into() });
+        set("name", self.name.map(Value::from));
+        set("description", self.description.map(Value::from));
+        set("country", said(self.country));
+        set("region", said(self.region));
+        set("dedicatedTo", said(self.dedicated_to));
+        set("separateProduction", self.separate_production.map(Value::from));
+        if !self.labels.is_empty() || !self.unlabel.is_empty() {
+            let mut labels = read.body["labels"].as_object().cloned().unwrap_or_default();
+            labels.retain(|key, _| !self.unlabel.contains(key));
+            labels.extend(self.labels.into_iter().map(|(key, value)| (key, value.into())));
+            set("labels", Some(labels.into()));
+        }
+        if !self.taints.is_empty() || !self.untaint.is_empty() {
+            let mut taints = read.body["taints"].as_array().cloned().unwrap_or_default();
+            taints.retain(|taint| !self.untaint.iter().any(|key| taint["key"] == *key));
+            for taint in self.taints {
+                let taint = json!(taint);
+                if !taints.contains(&taint) {
+                    taints.push(taint);
+                }
+            }
+            set("taints", Some(taints.into()));
+        }
+        let answer = session
+            .client
+            .patch_if(&path, &content, read.tag.as_deref())
+            .await?;
+        session.output.result(&answer, || {
+            format!("Server `{}` is changed.\n", text(&answer, "name"))
+        })
     }
 }
 
@@ -325,6 +462,25 @@ impl Secrets {
     }
 }
 
+fn labels(server: &Value) -> String {
+    let labels = server["labels"].as_object().into_iter().flatten();
+    let labels: Vec<String> = labels
+        .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
+        .collect();
+    labels.join(", ")
+}
+
+fn taints(server: &Value) -> String {
+    let taints = server["taints"].as_array().into_iter().flatten();
+    let taints: Vec<String> = taints
+        .map(|taint| match taint["value"].as_str() {
+            Some(value) => format!("{}={value}", text(taint, "key")),
+            None => text(taint, "key"),
+        })
+        .collect();
+    taints.join(", ")
+}
+
 fn show(server: &Value) -> String {
     let value = |key| text(server, key);
     fields(&[
@@ -349,6 +505,20 @@ fn show(server: &Value) -> String {
         ("Docker by", value("dockerRoute")),
         ("Root by", value("privilege")),
         ("Instances", value("instanceCount")),
+        ("Country", value("country")),
+        ("Region", value("region")),
+        ("Labels", labels(server)),
+        ("Taints", taints(server)),
+        ("Dedicated to", value("dedicatedTo")),
+        (
+            "Production apart",
+            if server["separateProduction"] == true {
+                value("separateProduction")
+            } else {
+                String::new()
+            },
+        ),
+        ("Cordoned", ago(server, "cordonedAt")),
         ("Seen", ago(server, "lastSeenAt")),
         ("Looked at", ago(server, "observedAt")),
         ("Booted", value("lastBootAt")),

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use ocore_domain::{Code, InstanceId, OperationId, OrganizationId, Problem, ServerId, operation::Level};
 use ocore_fleet::{Engine, Host, LineSink};
 use ocore_store::{
-    Store,
+    PgConnection, Store,
     instances::{self, Instance, Secrets},
-    operations::Claimed,
+    operations::{self, Claimed},
     servers::{self, Server},
 };
 use secrecy::SecretString;
@@ -63,6 +63,22 @@ impl Ctx {
                 self.claim.kind
             ))
         })
+    }
+
+    /// Notes what the operation found out.
+    pub(crate) async fn set_result(&self, result: &serde_json::Value) -> Result<(), Problem> {
+        let mut conn = self.store().connection().await?;
+        operations::set_result(&mut conn, &self.claim, result).await?;
+        Ok(())
+    }
+
+    /// Goes on only while this worker still holds the operation, which it does until the transaction ends.
+    pub(crate) async fn hold(&self, tx: &mut PgConnection) -> Result<(), Problem> {
+        if operations::hold(tx, &self.claim).await? {
+            Ok(())
+        } else {
+            Err(Problem::internal("the operation was given to another worker"))
+        }
     }
 
     /// The server it is about, or on which its instance is, as its row stands now.

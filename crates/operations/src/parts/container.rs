@@ -11,7 +11,10 @@ use ocore_odoo::{
     Version, command,
     conf::{self, Conf},
 };
-use ocore_store::instances::{Environment, Instance, Secrets};
+use ocore_store::{
+    instances::{Environment, Instance, Secrets},
+    servers::Server,
+};
 use secrecy::SecretString;
 
 use super::{NETWORK, instance_labels, postgres, template::conf_file};
@@ -33,6 +36,18 @@ pub(crate) async fn create(
     secrets: &Secrets,
 ) -> Result<(), Problem> {
     let server = ctx.server().await?;
+    create_on(engine, &server, instance, settings, environment, secrets).await
+}
+
+/// The same on a server that need not be the operation's.
+pub(crate) async fn create_on(
+    engine: &Engine,
+    server: &Server,
+    instance: &Instance,
+    settings: &Settings,
+    environment: &Environment,
+    secrets: &Secrets,
+) -> Result<(), Problem> {
     let cores = server.facts.as_ref().map_or(1, |facts| facts.cpu_cores);
     engine
         .create_container(&spec(cores, instance, settings, environment, secrets)?)

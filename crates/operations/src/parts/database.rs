@@ -43,36 +43,72 @@ pub(crate) async fn create(
         Found::Begun => psql::drop_database_and_role(engine, &name).await?,
         Found::Nothing => {}
     }
-    let (quoted, mark) = (identifier(&name), literal(&mark(instance)));
-    // One transaction: a role without its mark would be foreign to the next attempt.
-    let role = format!(
-        "begin;
-         create role {quoted} login nosuperuser nocreatedb nocreaterole connection limit 100 password {};
-         comment on role {quoted} is {mark};
-         commit;
-         create database {quoted} owner {quoted} template {};
-         revoke all on database {quoted} from public;",
-        literal(secrets.database_password.expose_secret()),
-        identifier(&template.name),
-    );
+    let from = format!("template {}", identifier(&template.name));
+    let role = role_and_database(instance, secrets, &from);
     // Hashing the administrator's password takes as long as copying the template: both at once.
-    let role = role.into();
     let (_, own) = tokio::try_join!(
         psql::run(engine, "postgres", &role),
         own(instance, secrets, template)
     )?;
     psql::run(engine, &name, &own).await?;
-    psql::query(
-        engine,
-        "postgres",
-        &format!("comment on database {quoted} is {mark};"),
-    )
-    .await?;
+    finish(engine, instance).await?;
     ctx.info(format!(
         "Created the database {name} from the template {}",
         template.name
     ));
     Ok(())
+}
+
+/// The statements that make role and database; the database does not bear its mark yet.
+fn role_and_database(instance: &Instance, secrets: &Secrets, from: &str) -> SecretString {
+    let (name, mark) = (identifier(&instance.names().database), literal(&mark(instance)));
+    // One transaction: a role without its mark would be foreign to the next attempt.
+    SecretString::from(format!(
+        "begin;
+         create role {name} login nosuperuser nocreatedb nocreaterole connection limit 100 password {};
+         comment on role {name} is {mark};
+         commit;
+         create database {name} owner {name} {from};
+         revoke all on database {name} from public;",
+        literal(secrets.database_password.expose_secret()),
+    ))
+}
+
+/// Makes the role and an empty database to be filled, in place of what an attempt before left; answers false where a whole
+/// one of this instance is there.
+pub(crate) async fn create_empty(
+    engine: &Engine,
+    instance: &Instance,
+    secrets: &Secrets,
+) -> Result<bool, Problem> {
+    let name = instance.names().database;
+    match find(engine, instance, &name).await? {
+        Found::Ready => return Ok(false),
+        Found::Foreign => return Err(foreign(&name)),
+        Found::Begun => psql::drop_database_and_role(engine, &name).await?,
+        Found::Nothing => {}
+    }
+    // As templates are made.
+    let from = "template template0 encoding 'UTF8' lc_collate 'C'";
+    psql::run(engine, "postgres", &role_and_database(instance, secrets, from)).await?;
+    Ok(true)
+}
+
+/// From now on the database is whole.
+pub(crate) async fn finish(engine: &Engine, instance: &Instance) -> Result<(), Problem> {
+    let (name, mark) = (identifier(&instance.names().database), literal(&mark(instance)));
+    let sql = format!("comment on database {name} is {mark};");
+    psql::query(engine, "postgres", &sql).await.map(drop)
+}
+
+/// The size of its database in bytes.
+pub(crate) async fn size(engine: &Engine, instance: &Instance) -> Result<u64, Problem> {
+    let sql = format!("select pg_database_size({})", literal(&instance.names().database));
+    psql::query(engine, "postgres", &sql)
+        .await?
+        .trim()
+        .parse()
+        .map_err(Problem::internal)
 }
 
 /// Makes the copy this instance's: its role owns everything in it, and its identity and administrator are new.

@@ -60,7 +60,7 @@ mv "filestore/.$DATABASE" "filestore/$DATABASE""#;
 /// Takes the volume away, and what an operation that was cut off left using it.
 pub(crate) async fn remove(engine: &Engine, instance: &Instance) -> Result<(), Problem> {
     let (names, labels) = (instance.names(), instance_labels(instance));
-    for user in [&names.copier, &names.packer] {
+    for user in [&names.copier, &names.packer, &names.mover] {
         engine.remove_container(user, &labels).await?;
     }
     engine.remove_volume(&names.volume, &labels).await

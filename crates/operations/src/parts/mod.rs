@@ -12,6 +12,7 @@ pub(crate) mod ports;
 pub(crate) mod postgres;
 pub(crate) mod psql;
 pub(crate) mod template;
+pub(crate) mod transfer;
 
 use ocore_domain::ServerId;
 use ocore_fleet::{Labels, label};

@@ -2,9 +2,13 @@
 
 use std::collections::HashSet;
 
-use ocore_domain::{Code, Problem};
+use ocore_domain::{Code, InstanceId, Problem, ServerId};
 use ocore_fleet::{Host, Script};
-use ocore_store::{instances, ports, servers};
+use ocore_store::{
+    PgConnection,
+    instances::{self, Instance},
+    ports, servers,
+};
 
 use crate::engine::Ctx;
 
@@ -21,11 +25,49 @@ pub(crate) async fn reserve(ctx: &Ctx, wanted: (Option<u16>, Option<u16>)) -> Re
     let host = ctx.host().await?;
     let listening = listening(&*host).await?;
     let mut tx = ctx.store().begin().await?;
-    servers::lock(&mut tx, instance.server_id).await?;
-    let reserved: HashSet<u16> = ports::on_server(&mut tx, instance.server_id)
-        .await?
-        .into_iter()
-        .collect();
+    let (http, longpolling) = pick(&mut tx, instance.server_id, instance.id, &listening, wanted).await?;
+    instances::set_ports(&mut tx, instance.id, Some((http, longpolling))).await?;
+    tx.commit().await.map_err(ocore_store::Error::from)?;
+    ctx.info(format!(
+        "Reserved the ports {http} (HTTP) and {longpolling} (websocket) on 127.0.0.1"
+    ));
+    Ok(())
+}
+
+/// Reserves ports on the server that an instance moves to: the same as it has, where they are free there.
+pub(crate) async fn reserve_on(
+    ctx: &Ctx,
+    host: &dyn Host,
+    instance: &Instance,
+    server: ServerId,
+) -> Result<(), Problem> {
+    let mut tx = ctx.store().begin().await?;
+    if ports::of_instance(&mut tx, instance.id, server).await?.is_some() {
+        return Ok(());
+    }
+    let listening = listening(host).await?;
+    servers::lock(&mut tx, server).await?;
+    let reserved = ports::on_server(&mut tx, server).await?;
+    let keep = |port: Option<u16>| port.filter(|port| !reserved.contains(port) && !listening.contains(port));
+    let wanted = (keep(instance.http()), keep(instance.longpolling()));
+    let (http, longpolling) = pick(&mut tx, server, instance.id, &listening, wanted).await?;
+    tx.commit().await.map_err(ocore_store::Error::from)?;
+    ctx.info(format!(
+        "Reserved the ports {http} (HTTP) and {longpolling} (websocket) on 127.0.0.1 there"
+    ));
+    Ok(())
+}
+
+/// Reserves the ports asked for, or the lowest that are free.
+async fn pick(
+    tx: &mut PgConnection,
+    server: ServerId,
+    instance: InstanceId,
+    listening: &HashSet<u16>,
+    wanted: (Option<u16>, Option<u16>),
+) -> Result<(u16, u16), Problem> {
+    servers::lock(tx, server).await?;
+    let reserved: HashSet<u16> = ports::on_server(tx, server).await?.into_iter().collect();
     let mut free = RANGE.filter(|&port| {
         let asked_for = [wanted.0, wanted.1].contains(&Some(port));
         !asked_for && !reserved.contains(&port) && !listening.contains(&port)
@@ -48,16 +90,11 @@ pub(crate) async fn reserve(ctx: &Ctx, wanted: (Option<u16>, Option<u16>)) -> Re
     };
     let (http, longpolling) = (pick(wanted.0)?, pick(wanted.1)?);
     for (purpose, port) in [("http", http), ("longpolling", longpolling)] {
-        if !ports::reserve(&mut tx, instance.server_id, instance.id, purpose, port).await? {
+        if !ports::reserve(tx, server, instance, purpose, port).await? {
             return Err(taken(port, "another instance"));
         }
     }
-    instances::set_ports(&mut tx, instance.id, Some((http, longpolling))).await?;
-    tx.commit().await.map_err(ocore_store::Error::from)?;
-    ctx.info(format!(
-        "Reserved the ports {http} (HTTP) and {longpolling} (websocket) on 127.0.0.1"
-    ));
-    Ok(())
+    Ok((http, longpolling))
 }
 
 /// Gives the ports back.

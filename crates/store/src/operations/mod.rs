@@ -24,7 +24,7 @@ pub use read::{
     Filter, cancel, cancel_requested, find, get, list, newest_for_subject, newest_part, open_beside,
     open_for_subject, parts_done, steps_of, still_open,
 };
-pub use steps::{set_step, start_undo};
+pub use steps::{hold, set_result, set_step, start_undo};
 
 use crate::{Result, notifications};
 
@@ -42,6 +42,8 @@ pub struct Operation {
     pub params: Value,
     pub state: OperationState,
     pub error: Option<Json<Problem>>,
+    /// What it found out that is worth more than a line of its output.
+    pub result: Option<Value>,
     pub attempt: i32,
     pub worker_id: Option<Uuid>,
     pub retry_of: Option<OperationId>,

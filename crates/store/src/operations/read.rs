@@ -16,7 +16,8 @@ macro_rules! select {
             Operation,
             r#"select o.id as "id: _", o.organization_id as "organization_id: _", o.kind, o.subject_kind, o.subject_id,
                    o.subject_name, o.server_id as "server_id: _", o.params, o.state as "state: _", o.error as "error: _",
-                   o.attempt, o.worker_id, o.retry_of as "retry_of: _", o.part_of as "part_of: _", o.created_at, o.started_at, o.finished_at,
+                   o.result, o.attempt, o.worker_id, o.retry_of as "retry_of: _", o.part_of as "part_of: _", o.created_at,
+                   o.started_at, o.finished_at,
                    o.cancel_requested_at,
                    case when o.state <> 'queued' then null
                         when exists (select 1 from operation_leases l where l.serial_key = o.serial_key)

@@ -56,3 +56,32 @@ pub async fn start_undo(conn: &mut PgConnection, claim: &Claimed, reason: &Probl
     .await?;
     Ok(turned.valid)
 }
+
+/// Notes what an operation found out; false when the claim is no longer valid.
+pub async fn set_result(
+    conn: &mut PgConnection,
+    claim: &Claimed,
+    result: &serde_json::Value,
+) -> Result<bool> {
+    let set = sqlx::query!(
+        "update operations set result = $3 where id = $1 and claim_token = $2 and worker_id is not null",
+        claim.id as OperationId,
+        claim.token,
+        result,
+    )
+    .execute(conn)
+    .await?;
+    Ok(set.rows_affected() == 1)
+}
+
+/// Whether a claim is still valid; if so, it stays so until the transaction ends.
+pub async fn hold(conn: &mut PgConnection, claim: &Claimed) -> Result<bool> {
+    let held = sqlx::query_scalar!(
+        "select true from operations where id = $1 and claim_token = $2 and worker_id is not null for no key update",
+        claim.id as OperationId,
+        claim.token,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(held.is_some())
+}

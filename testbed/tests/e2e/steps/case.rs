@@ -1,8 +1,10 @@
 //! The operations, each with how its world is prepared, begun, compared and cleared.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::{
     plane::Plane,
-    world::{Server, assert_world_is_as_the_rows, small, words},
+    world::{Server, add_server, assert_world_is_as_the_rows, small, words},
 };
 
 const ONE: Server = Server(1);
@@ -10,6 +12,8 @@ const TWO: Server = Server(2);
 
 pub(super) struct Case {
     pub(super) kind: &'static str,
+    /// Brings the second server in, for who needs one.
+    pub(super) second: fn(&Plane),
     /// The name of the instance or server that an attempt of this description is about.
     pub(super) name: fn(&str) -> String,
     /// Brings the world to where the operation can begin.
@@ -24,6 +28,7 @@ pub(super) struct Case {
 
 const ON_THE_SAME: Case = Case {
     kind: "",
+    second: |_| {},
     name: |_| "acme".to_owned(),
     prepare: |_, _| {},
     verb: |_, _| Vec::new(),
@@ -87,8 +92,78 @@ pub(super) const UPDATE: Case = Case {
     ..ON_THE_SAME
 };
 
+/// To and fro between two servers: each attempt ends on the other one, if need be by its retry. Before each, a row and a file
+/// are written, and after it all of them are there, in the one copy that there is.
+pub(super) const MOVE: Case = Case {
+    kind: "instance_move",
+    second: |plane| {
+        TWO.clean();
+        add_server(plane, TWO, "two");
+        WRITTEN.store(0, Ordering::Relaxed);
+    },
+    prepare: |plane, name| {
+        be(plane, name, "running");
+        write(plane, name);
+    },
+    verb: |name, i| {
+        let to = if i % 2 == 0 { "two" } else { "one" };
+        words(&["instance", "move", name, "--to", to])
+    },
+    compare: |plane| {
+        assert_world_is_as_the_rows(plane, ONE, "one");
+        assert_world_is_as_the_rows(plane, TWO, "two");
+        let running = "docker ps -q --filter name=ocore-acme";
+        let running = [ONE.sh(running), TWO.sh(running)].join(" ");
+        assert_eq!(
+            running.split_whitespace().count(),
+            1,
+            "copies that run: {running}"
+        );
+        assert_all_is_there(plane, "acme");
+    },
+    ..ON_THE_SAME
+};
+
+/// How often something was written.
+static WRITTEN: AtomicUsize = AtomicUsize::new(0);
+
+/// The server on which an instance is by its row.
+fn server_of(plane: &Plane, name: &str) -> Server {
+    match plane.ok(&["instance", "show", name])["serverName"].as_str() {
+        Some("one") => ONE,
+        Some("two") => TWO,
+        other => panic!("{name} is on {other:?}"),
+    }
+}
+
+fn write(plane: &Plane, name: &str) {
+    let server = server_of(plane, name);
+    let n = WRITTEN.fetch_add(1, Ordering::Relaxed) + 1;
+    server.sh(&format!(
+        "docker exec ocore-postgres psql -U postgres -XqAt -d odoo_{name} -c \"insert into ir_config_parameter (key, value) \
+         values ('e2e.{n}', 'written {n}')\"
+         docker exec ocore-{name} sh -c 'd=/var/lib/odoo/filestore/odoo_{name}/e2e; mkdir -p $d; echo written {n} >\"$d/file {n}\"'"
+    ));
+}
+
+fn assert_all_is_there(plane: &Plane, name: &str) {
+    let server = server_of(plane, name);
+    let n = WRITTEN.load(Ordering::Relaxed);
+    let rows = server.sh(&format!(
+        "docker exec ocore-postgres psql -U postgres -XqAt -d odoo_{name} -c \"select count(*) from ir_config_parameter where \
+         key like 'e2e.%' and value = 'written ' || substr(key, 5)\""
+    ));
+    assert_eq!(rows, n.to_string(), "rows written");
+    let files = server.sh(&format!(
+        "docker exec ocore-{name} sh -c 'cd /var/lib/odoo/filestore/odoo_{name}/e2e; for i in $(seq {n}); do \
+         [ \"$(cat \"file $i\")\" = \"written $i\" ] && [ -O \"file $i\" ] || echo \"$i is not as it was\"; done; ls | wc -l'"
+    ));
+    assert_eq!(files, n.to_string(), "files written");
+}
+
 pub(super) const ADD_SERVER: Case = Case {
     kind: "server_validate",
+    second: |_| {},
     name: |_| "two".to_owned(),
     prepare: |_, _| TWO.clean(),
     verb: |name, _| add_two(name),
@@ -100,6 +175,7 @@ pub(super) const ADD_SERVER: Case = Case {
 
 pub(super) const REMOVE_SERVER: Case = Case {
     kind: "server_remove",
+    second: |_| {},
     name: |_| "two".to_owned(),
     prepare: |plane, name| {
         plane.ok(&add_two(name));

@@ -6,7 +6,7 @@ mod scaffold;
 
 use std::time::{Duration, Instant};
 
-use case::{ADD_SERVER, CREATE, DELETE, REMOVE_SERVER, RESTART, START, STOP, UPDATE};
+use case::{ADD_SERVER, CREATE, DELETE, MOVE, REMOVE_SERVER, RESTART, START, STOP, UPDATE};
 use scaffold::every_step;
 
 use crate::{
@@ -54,6 +54,45 @@ fn of_restarting_an_instance() {
 #[test]
 fn of_changing_an_instance() {
     every_step(&UPDATE);
+}
+
+#[test]
+fn of_moving_an_instance() {
+    every_step(&MOVE);
+}
+
+/// A move that is taken back by one process after another: it runs where it was, and nothing is left where it was going.
+#[test]
+fn of_moving_killed_while_undoing() {
+    ONE.clean();
+    let mut plane = Plane::start();
+    add_server(&plane, ONE, "one");
+    (MOVE.second)(&plane);
+    for step in [
+        "create_container",
+        "copy_database",
+        "stop",
+        "copy_files",
+        "reserve_ports",
+    ] {
+        (MOVE.prepare)(&plane, "acme");
+        let id = scaffold::die(
+            &mut plane,
+            &format!("fail:instance_move:wait_healthy:after,kill:instance_move:{step}:undo"),
+            &(MOVE.verb)("acme", 0),
+        );
+        let ended = plane.await_operation(&id, Duration::from_secs(180));
+        assert_eq!(
+            ended["state"], "rolled_back",
+            "killed while undoing {step}: {ended}"
+        );
+        let shown = plane.ok(&["instance", "show", "acme"]);
+        assert_eq!(
+            (&shown["serverName"], &shown["status"]),
+            (&"one".into(), &"running".into())
+        );
+        (MOVE.compare)(&plane);
+    }
 }
 
 /// Killed in the middle of taking back: the next process goes on in the same direction.

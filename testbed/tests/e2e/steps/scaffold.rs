@@ -16,6 +16,7 @@ pub(super) fn every_step(case: &Case) {
     one.clean();
     let mut plane = Plane::start();
     add_server(&plane, one, "one");
+    (case.second)(&plane);
     let steps = twice(&plane, case);
     for (i, step) in steps.iter().enumerate() {
         killed(&mut plane, case, step, "before", 3 * i + 1);
