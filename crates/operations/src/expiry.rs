@@ -5,14 +5,15 @@ use chrono::Utc;
 use ocore_domain::Problem;
 use ocore_store::{audit, dumps, idempotency, login_attempts};
 
-use crate::{Hands, parts::dump};
+use crate::{Hands, alerts, parts::dump};
 
 /// Deletes everything whose time is over.
 pub(crate) async fn delete_expired(hands: &Hands) -> Result<(), Problem> {
     // One of them may fail without the others.
     let (dumps, record) = (delete_dumps(hands).await, delete_record(hands).await);
     let answers = delete_answers(hands).await;
-    dumps.and(record).and(answers)
+    let alerts = alerts::delete_old(hands).await;
+    dumps.and(record).and(answers).and(alerts)
 }
 
 async fn delete_answers(hands: &Hands) -> Result<(), Problem> {

@@ -1,6 +1,7 @@
 //! What oCore does to the world: one file per operation, each a table of steps; the worker that runs them, and the
 //! observer that looks at what runs.
 
+pub mod alerts;
 pub mod capacity;
 mod command;
 mod engine;
@@ -17,6 +18,7 @@ mod logs;
 mod noop;
 mod observer;
 mod parts;
+mod reach;
 mod runtime;
 pub mod server_remove;
 pub mod server_validate;

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    DEFINITIONS, Hands,
+    DEFINITIONS, Hands, alerts,
     engine::Limits,
     expiry,
     faults::Faults,
@@ -24,6 +24,8 @@ const LEADER: &str = "leader";
 const LEASE: Duration = Duration::from_secs(15);
 /// How often what has expired is looked for.
 const EXPIRY: Duration = Duration::from_secs(600);
+/// How often rules are evaluated. A server that died is alerted of this long after it is known.
+const EVALUATION: Duration = Duration::from_secs(5);
 
 /// How much is done at once, and how often.
 #[derive(Clone)]
@@ -58,6 +60,7 @@ impl Runtime {
             limits: Limits::default(),
         };
         let worker = Worker::start(hands.clone(), worker, stopping.clone()).await?;
+        tokio::spawn(alerts::deliver(hands.clone(), stopping.clone()));
         let leader = Uuid::now_v7();
         tokio::spawn(lead(
             hands.clone(),
@@ -103,7 +106,12 @@ async fn lead(hands: Hands, id: Uuid, every: Duration, stopping: CancellationTok
         match (mine, &work) {
             (true, None) => {
                 let stop = stopping.child_token();
-                work = Some((stop.clone(), tokio::spawn(look_after(hands.clone(), every, stop))));
+                let evaluating = evaluate(hands.clone(), stop.clone());
+                let looking = look_after(hands.clone(), every, stop.clone());
+                let both = async move {
+                    tokio::join!(looking, evaluating);
+                };
+                work = Some((stop, tokio::spawn(both)));
             }
             (false, Some(_)) => {
                 if let Some((stop, task)) = work.take() {
@@ -133,6 +141,21 @@ async fn look_after(hands: Hands, every: Duration, stop: CancellationToken) {
         };
         if let Err(problem) = done {
             tracing::warn!(%problem, "looking after servers and instances failed; it is tried again");
+        }
+    }
+}
+
+/// Evaluates the rules, beside what else the leader does: however long that takes.
+async fn evaluate(hands: Hands, stop: CancellationToken) {
+    let mut tick = interval(EVALUATION);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        if let Err(problem) = alerts::evaluate(&hands).await {
+            tracing::warn!(%problem, "the alert rules could not be evaluated; it is tried again");
         }
     }
 }

@@ -244,24 +244,20 @@ pub async fn open(conn: &mut PgConnection, new: &[NewEvent], now: DateTime<Utc>)
              case when r.metric in ('serverUnreachable', 'sshUnreachable', 'dockerUnavailable', 'agentSilent') then '[]'
                   else coalesce((
                  select jsonb_agg(jsonb_build_object('kind', c.kind, 'name', c.name, 'cpuPercent', c.cpu,
-                     'memoryBytes', c.memory) order by c.rank)
-                 from ((select 0 + row_number() over () as rank, 'process' as kind, p ->> 'name' as name,
-                            coalesce(p -> 'cpuPercent', p -> 'cpu')::float8 as cpu,
-                            coalesce(p -> 'memoryBytes', p -> 'memory')::bigint as memory
-                        from server_latest l cross join lateral jsonb_array_elements(
-                            case when jsonb_typeof(coalesce(l.detail -> 'topProcesses', l.detail -> 'top')) = 'array'
-                                 then coalesce(l.detail -> 'topProcesses', l.detail -> 'top') else '[]' end) as p
-                        where l.server_id = n.server and l.received_at > now() - interval '5 minutes'
-                        order by case when r.metric ~* '(ram|swap|memory|oom)'
-                                      then coalesce(p -> 'memoryBytes', p -> 'memory')::float8
-                                      else coalesce(p -> 'cpuPercent', p -> 'cpu')::float8 end desc nulls last limit 3)
-                       union all
-                       (select 10 + row_number() over (), 'instance', i.name, s.cpu_usage::float8, s.memory_bytes
-                        from server_latest l join instance_samples s on s.server_id = l.server_id and s.at = l.at
-                        join instances i on i.id = s.instance_id
-                        where l.server_id = n.server and l.received_at > now() - interval '5 minutes'
-                        order by case when r.metric ~* '(ram|swap|memory|oom)' then s.memory_bytes else s.cpu_usage end desc
-                        limit 3)) as c), '[]') end
+                     'memoryBytes', c.memory) order by c.kind desc, c.rank)
+                 from (select g.kind, p.name, p.cpu, p.memory,
+                           row_number() over (partition by g.kind order by
+                               case when r.metric ~* '(ram|swap|memory|oom)' then p.memory::float8 else p.cpu end
+                               desc nulls last) as rank
+                       from server_latest l
+                       cross join lateral (values ('process', l.detail -> 'top'), ('container', l.detail -> 'containers'))
+                           as g (kind, list)
+                       cross join lateral jsonb_to_recordset(
+                           case when jsonb_typeof(g.list) = 'array' then g.list else '[]' end)
+                           as f (name text, \"cpuPercent\" float8, \"memoryBytes\" bigint)
+                       cross join lateral (select f.name, f.\"cpuPercent\" as cpu, f.\"memoryBytes\" as memory) p
+                       where l.server_id = n.server and l.received_at > now() - interval '5 minutes') as c
+                 where c.rank <= 3), '[]') end
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::float8[], $7::text[], $8::uuid[])
              as n (id, rule, subject, name, server, value, message, suppressed)
          join alert_rules r on r.id = n.rule

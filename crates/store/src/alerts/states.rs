@@ -21,6 +21,8 @@ pub struct State {
     pub is_open: bool,
     /// Whether people were told of it.
     pub told: bool,
+    /// Whether another alert explains it.
+    pub is_suppressed: bool,
     /// Whether its rule is still evaluated for it.
     pub in_force: bool,
     /// Whether the server or instance is still there.
@@ -56,6 +58,7 @@ pub async fn all(conn: &mut PgConnection) -> Result<Vec<State>> {
         State,
         r#"select st.rule_id, st.subject_id, st.phase as "phase: _", st.since, st.judged_at, st.event_id,
                (e.id is not null and e.resolved_at is null) as "is_open!", coalesce(e.told, false) as "told!",
+               (e.suppressed_by is not null) as "is_suppressed!",
                (r.enabled and (r.server_ids is null or coalesce(i.server_id, s.id) = any(r.server_ids))
                    and (r.instance_ids is null or st.subject_id = any(r.instance_ids))) as "in_force!",
                (coalesce(s.status, i.status) not in ('removing', 'removed')) is true as "is_there!",

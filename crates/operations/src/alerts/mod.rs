@@ -1,0 +1,29 @@
+//! Alerts: evaluated by whoever leads, delivered by every process.
+
+mod deliver;
+mod evaluate;
+mod tell;
+
+use chrono::{TimeDelta, Utc};
+use ocore_domain::Problem;
+use ocore_store::{alerts::events, availability, deliveries};
+
+pub(crate) use deliver::deliver;
+pub use deliver::{MAX_ATTEMPTS, deliver_now};
+pub use evaluate::evaluate;
+pub use tell::{Told, tell, test_deliveries, vapid};
+
+use crate::Hands;
+
+/// How long ended alerts, finished deliveries and past availability are kept.
+const KEPT: TimeDelta = TimeDelta::days(90);
+
+/// Deletes what is older.
+pub(crate) async fn delete_old(hands: &Hands) -> Result<(), Problem> {
+    let before = Utc::now() - KEPT;
+    let mut conn = hands.store().connection().await?;
+    deliveries::prune(&mut conn, before).await?;
+    events::prune(&mut conn, before).await?;
+    availability::prune(&mut conn, before).await?;
+    Ok(())
+}
