@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use crate::{
     access::{Allowed, Instances, Routes, Servers, View, guarded},
-    instances, servers,
+    instances,
     problem::Answer,
+    servers,
 };
 
 /// Outages that are listed.

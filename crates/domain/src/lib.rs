@@ -15,8 +15,8 @@ pub mod slug;
 mod words;
 
 pub use id::{
-    AlertEventId, AlertRuleId, ApiKeyId, ChannelId, DeliveryId, InstanceId, InvitationId, InviteLinkId, OperationId, OrganizationId, PasskeyId, RoleId,
-    ServerId, SessionId, UserId, WorkerId,
+    AlertEventId, AlertRuleId, ApiKeyId, ChannelId, DeliveryId, InstanceId, InvitationId, InviteLinkId,
+    OperationId, OrganizationId, PasskeyId, RoleId, ServerId, SessionId, UserId, WorkerId,
 };
 pub use organization_slug::OrganizationSlug;
 pub use problem::{Code, Problem};

@@ -25,13 +25,22 @@ fn json_header() -> [(&'static str, String); 1] {
 }
 
 /// To an incoming webhook. Its address is the secret.
-pub(crate) async fn slack(address: &SecretString, notice: &Notice, link: &str, allow_private: bool) -> Outcome {
+pub(crate) async fn slack(
+    address: &SecretString,
+    notice: &Notice,
+    link: &str,
+    allow_private: bool,
+) -> Outcome {
     let url = match address::check(address.expose_secret(), allow_private) {
         Ok(url) => url,
         Err(why) => return Outcome::refused(format!("its address must {why}")),
     };
     // Slack reads these three as its own marks.
-    let plain = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let plain = |text: &str| {
+        text.replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+    };
     let text = format!(
         "{} *{}*\n{}\n<{link}|Open in oCore>",
         sign(notice),
@@ -51,7 +60,11 @@ pub(crate) async fn telegram(
     link: &str,
     allow_private: bool,
 ) -> Outcome {
-    let address = format!("{}/bot{}/sendMessage", base.trim_end_matches('/'), token.expose_secret());
+    let address = format!(
+        "{}/bot{}/sendMessage",
+        base.trim_end_matches('/'),
+        token.expose_secret()
+    );
     let Ok(url) = address.parse::<Url>() else {
         return Outcome::refused("its token makes no address");
     };

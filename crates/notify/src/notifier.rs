@@ -104,12 +104,7 @@ impl Notifier {
     }
 
     /// Tries once.
-    pub async fn tell(
-        &self,
-        target: &Target,
-        of: (DeliveryId, OrganizationId),
-        notice: &Notice,
-    ) -> Outcome {
+    pub async fn tell(&self, target: &Target, of: (DeliveryId, OrganizationId), notice: &Notice) -> Outcome {
         let private = self.settings.allow_private;
         let link = self.link(notice);
         match target {
@@ -135,8 +130,16 @@ impl Notifier {
                 });
                 let (message, contact) = (message.to_string(), &self.settings.app_url);
                 let contact = contact.replacen("http://", "https://", 1);
-                webpush::send(subscription, vapid, &contact, message.as_bytes(), notice.severity, Utc::now(), private)
-                    .await
+                webpush::send(
+                    subscription,
+                    vapid,
+                    &contact,
+                    message.as_bytes(),
+                    notice.severity,
+                    Utc::now(),
+                    private,
+                )
+                .await
             }
         }
     }

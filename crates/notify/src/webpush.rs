@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 
 use base64::{
     Engine,
-    engine::general_purpose::{URL_SAFE_NO_PAD, URL_SAFE},
+    engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use hkdf::Hkdf;
@@ -49,7 +49,10 @@ impl fmt::Debug for Subscription {
 
 /// Bytes in base64url, with padding or without.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok()
+    URL_SAFE_NO_PAD
+        .decode(text)
+        .or_else(|_| URL_SAFE.decode(text))
+        .ok()
 }
 
 /// Whether these are the keys of a browser: a point of P-256, uncompressed, and 16 bytes.
@@ -129,7 +132,16 @@ fn encrypt(subscription: &Subscription, message: &[u8]) -> Option<Vec<u8>> {
         .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut sealed)
         .ok()?;
     let length = u8::try_from(ours.as_ref().len()).ok()?;
-    Some([&salt, RECORD.to_be_bytes().as_slice(), &[length], ours.as_ref(), &sealed].concat())
+    Some(
+        [
+            &salt,
+            RECORD.to_be_bytes().as_slice(),
+            &[length],
+            ours.as_ref(),
+            &sealed,
+        ]
+        .concat(),
+    )
 }
 
 fn expand_into(salt: &[u8], input: &[u8], info: &[u8], output: &mut [u8]) -> Option<()> {
@@ -162,7 +174,11 @@ pub(crate) async fn send(
     let (Some(body), Some(authorization)) = (body, vapid.authorization(&origin, contact, now)) else {
         return Outcome::refused("the browser's keys are none");
     };
-    let urgency = if severity == Severity::Critical { "high" } else { "normal" };
+    let urgency = if severity == Severity::Critical {
+        "high"
+    } else {
+        "normal"
+    };
     let headers = [
         ("authorization", authorization),
         ("content-encoding", "aes128gcm".to_owned()),
@@ -183,8 +199,8 @@ pub(crate) async fn send(
 mod tests {
     use p256::{
         PublicKey, SecretKey,
-        ecdsa::{Signature, VerifyingKey, signature::Verifier},
         ecdh::diffie_hellman,
+        ecdsa::{Signature, VerifyingKey, signature::Verifier},
         elliptic_curve::sec1::ToSec1Point,
     };
 
@@ -226,7 +242,10 @@ mod tests {
             "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN",
         )
         .unwrap();
-        assert_eq!(decrypt(&private, &auth, &body), b"When I grow up, I want to be a watermelon");
+        assert_eq!(
+            decrypt(&private, &auth, &body),
+            b"When I grow up, I want to be a watermelon"
+        );
     }
 
     #[test]
@@ -250,7 +269,9 @@ mod tests {
     fn push_services_know_who_sends() {
         let vapid = Vapid::new(&Vapid::generate().unwrap()).unwrap();
         let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-        let said = vapid.authorization("https://push.example.com", "https://ocore.example", now).unwrap();
+        let said = vapid
+            .authorization("https://push.example.com", "https://ocore.example", now)
+            .unwrap();
         let (token, key) = said.strip_prefix("vapid t=").unwrap().split_once(", k=").unwrap();
         let (signed, signature) = token.rsplit_once('.').unwrap();
         let verifying = VerifyingKey::from_sec1_bytes(&decode(key).unwrap()).unwrap();

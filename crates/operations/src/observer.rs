@@ -301,7 +301,11 @@ async fn note(hands: &Hands, server: &Server, seen: Seen) -> Result<(), Problem>
     let message = now.as_ref().and_then(|server| server.status_message.clone());
     let now = now.map(|server| server.status);
     checks::ssh_answered(&mut tx, server.id, server.organization_id).await?;
-    let docker = seen.observations.as_ref().err().map(|problem| problem.detail.as_str());
+    let docker = seen
+        .observations
+        .as_ref()
+        .err()
+        .map(|problem| problem.detail.as_str());
     checks::docker(&mut tx, server.id, docker).await?;
     let said = docker.map(|why| format!("Docker does not answer: {why}"));
     if now == Some(ServerStatus::Active) && message != said {
@@ -336,7 +340,12 @@ async fn note(hands: &Hands, server: &Server, seen: Seen) -> Result<(), Problem>
     let observations = match seen.observations {
         Ok(observations) => observations,
         Err(problem) => {
-            blind(&mut tx, server.id, &format!("Docker does not answer: {}", problem.detail)).await?;
+            blind(
+                &mut tx,
+                server.id,
+                &format!("Docker does not answer: {}", problem.detail),
+            )
+            .await?;
             Vec::new()
         }
     };

@@ -78,7 +78,9 @@ pub async fn list(
     )
     .fetch_all(conn)
     .await?;
-    Ok(Page::from_rows(rows, page.limit, |channel| channel.name.to_lowercase()))
+    Ok(Page::from_rows(rows, page.limit, |channel| {
+        channel.name.to_lowercase()
+    }))
 }
 
 /// One channel.

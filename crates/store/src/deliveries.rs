@@ -136,7 +136,10 @@ pub async fn list(
     wanted: &Wanted,
     page: &PageRequest,
 ) -> Result<Page<Delivery>> {
-    let before = page.cursor.as_deref().and_then(|cursor| cursor.parse::<Uuid>().ok());
+    let before = page
+        .cursor
+        .as_deref()
+        .and_then(|cursor| cursor.parse::<Uuid>().ok());
     let rows = select!(
         "where d.organization_id = $1 and ($2::uuid is null or d.id < $2) and ($3::uuid is null or d.channel_id = $3)
              and ($4::uuid is null or d.event_id = $4) and ($5::text is null or d.state = $5)
@@ -150,7 +153,9 @@ pub async fn list(
     )
     .fetch_all(conn)
     .await?;
-    Ok(Page::from_rows(rows, page.limit, |delivery| delivery.id.to_string()))
+    Ok(Page::from_rows(rows, page.limit, |delivery| {
+        delivery.id.to_string()
+    }))
 }
 
 /// One delivery.
@@ -206,7 +211,9 @@ pub async fn take(
     if taken.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(select!("where d.id = any($1) order by d.id", &taken).fetch_all(conn).await?)
+    Ok(select!("where d.id = any($1) order by d.id", &taken)
+        .fetch_all(conn)
+        .await?)
 }
 
 /// How a try went.
@@ -261,8 +268,11 @@ pub async fn tried(conn: &mut PgConnection, delivery: &Delivery, tried: &Tried) 
 
 /// Deletes what was finished before a time.
 pub async fn prune(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64> {
-    let gone = sqlx::query!("delete from notification_deliveries where finished_at < $1", before)
-        .execute(conn)
-        .await?;
+    let gone = sqlx::query!(
+        "delete from notification_deliveries where finished_at < $1",
+        before
+    )
+    .execute(conn)
+    .await?;
     Ok(gone.rows_affected())
 }

@@ -104,12 +104,19 @@ pub async fn people(conn: &mut PgConnection, organizations: &[Uuid]) -> Result<V
     .await?;
     let wanted = Permission::view(Resource::Monitoring);
     let people = rows.into_iter().filter_map(|row| {
-        let permissions: Permissions = row.permissions.iter().filter_map(|word| word.parse().ok()).collect();
+        let permissions: Permissions = row
+            .permissions
+            .iter()
+            .filter_map(|word| word.parse().ok())
+            .collect();
         let scope = row.scope.map(|scope| scope.0).unwrap_or_default();
         let quiet = row.quiet_start.zip(row.quiet_end).map(|(start, end)| QuietHours {
             start,
             end,
-            timezone: row.timezone.and_then(|name| name.parse().ok()).unwrap_or_default(),
+            timezone: row
+                .timezone
+                .and_then(|name| name.parse().ok())
+                .unwrap_or_default(),
         });
         permissions.within(&scope).allow(wanted).then_some(Person {
             user: row.user,
@@ -195,7 +202,10 @@ pub async fn notifications(
     unread: bool,
     page: &PageRequest,
 ) -> Result<Page<Notification>> {
-    let before = page.cursor.as_deref().and_then(|cursor| cursor.parse::<Uuid>().ok());
+    let before = page
+        .cursor
+        .as_deref()
+        .and_then(|cursor| cursor.parse::<Uuid>().ok());
     let rows = sqlx::query_as!(
         Notification,
         r#"select n.id, n.organization_id as "organization_id: _", n.category, n.severity as "severity: _", n.title, n.body,
@@ -334,20 +344,38 @@ pub async fn forget_subscription(conn: &mut PgConnection, id: Uuid) -> Result<()
     Ok(())
 }
 
-/// A browser with its secret.
+/// Deletes what people were told before a time.
+pub async fn prune(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64> {
+    let gone = sqlx::query!("delete from user_notifications where created_at < $1", before)
+        .execute(conn)
+        .await?;
+    Ok(gone.rows_affected())
+}
+
+/// A browser with its secret, if whose it is is still in the organization that tells.
 pub async fn open_subscription(
     conn: &mut PgConnection,
     sealer: &Sealer,
+    organization: OrganizationId,
     id: Uuid,
 ) -> Result<Option<(String, String, SecretSlice<u8>)>> {
     let row = sqlx::query!(
-        "update push_subscriptions set last_used_at = now() where id = $1 returning endpoint, p256dh, auth_sealed",
-        id
+        "update push_subscriptions s set last_used_at = now()
+         where id = $1 and exists (select from members m where m.user_id = s.user_id and m.organization_id = $2)
+         returning endpoint, p256dh, auth_sealed",
+        id,
+        organization as OrganizationId,
     )
     .fetch_optional(conn)
     .await?;
-    row.map(|row| Ok((row.endpoint, row.p256dh, sealer.open(place(id), &row.auth_sealed)?)))
-        .transpose()
+    row.map(|row| {
+        Ok((
+            row.endpoint,
+            row.p256dh,
+            sealer.open(place(id), &row.auth_sealed)?,
+        ))
+    })
+    .transpose()
 }
 
 const VAPID: &str = "vapid";
@@ -363,9 +391,12 @@ fn key_place(row: Uuid) -> Place {
 
 /// The installation's key for Web Push, if it has made one.
 pub async fn vapid_key(conn: &mut PgConnection, sealer: &Sealer) -> Result<Option<SecretSlice<u8>>> {
-    let row = sqlx::query!("select private_sealed, row_id from installation_keys where name = $1", VAPID)
-        .fetch_optional(conn)
-        .await?;
+    let row = sqlx::query!(
+        "select private_sealed, row_id from installation_keys where name = $1",
+        VAPID
+    )
+    .fetch_optional(conn)
+    .await?;
     row.map(|row| Ok(sealer.open(key_place(row.row_id), &row.private_sealed)?))
         .transpose()
 }

@@ -190,11 +190,7 @@ pub(super) async fn create(
     must_be_whole(&allowed)?;
     let is_state = body.metric.aggregate() == Aggregate::State;
     let mut checks = Checks::default();
-    checks.that(
-        body.threshold.is_some() || is_state,
-        "threshold",
-        "is missing",
-    );
+    checks.that(body.threshold.is_some() || is_state, "threshold", "is missing");
     checks.that(
         !is_state || (body.threshold.is_none() && body.operator.is_none() && body.clear_threshold.is_none()),
         "threshold",
@@ -369,7 +365,11 @@ async fn check_subjects(
     };
     let unknown = scopes::unknown(conn, organization, &scope).await?;
     let mut checks = Checks::default();
-    checks.that(unknown.servers.is_empty(), "serverIds", "must be servers that are there");
+    checks.that(
+        unknown.servers.is_empty(),
+        "serverIds",
+        "must be servers that are there",
+    );
     checks.that(
         unknown.instances.is_empty(),
         "instanceIds",

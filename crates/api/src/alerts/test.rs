@@ -65,7 +65,13 @@ pub(crate) async fn report<N: Need + InTenancy>(
 ) -> Answer<Vec<Sent>> {
     let organization = allowed.organization()?;
     let by = match &allowed.signed()?.actor {
-        Actor::User { name, email, .. } => if name.is_empty() { email } else { name },
+        Actor::User { name, email, .. } => {
+            if name.is_empty() {
+                email
+            } else {
+                name
+            }
+        }
         Actor::ApiKey { name, .. } => name,
     };
     let mut change = allowed.change().await?;
@@ -77,7 +83,11 @@ pub(crate) async fn report<N: Need + InTenancy>(
     let sent = alerts::test_deliveries(&mut change, organization, by, only.as_ref()).await?;
     let act = Act::new("alert.test_sent");
     change
-        .commit(act.on("organization", organization, format!("{} channels", channels.len())))
+        .commit(act.on(
+            "organization",
+            organization,
+            format!("{} channels", channels.len()),
+        ))
         .await?;
     let ids: Vec<DeliveryId> = sent.iter().map(|(id, ..)| *id).collect();
     alerts::deliver_now(&api.hands, &ids).await?;
@@ -104,7 +114,9 @@ pub(crate) async fn report<N: Need + InTenancy>(
         let mut mine = sent.iter().filter(|(_, of, _)| *of == channel.id).peekable();
         if mine.peek().is_none() {
             told.push(Sent {
-                error: Some("there is nobody to tell: nobody who may look at alerts has subscribed".to_owned()),
+                error: Some(
+                    "there is nobody to tell: nobody who may look at alerts has subscribed".to_owned(),
+                ),
                 ..line(None, String::new())
             });
         }

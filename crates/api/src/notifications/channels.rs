@@ -417,7 +417,9 @@ impl Given {
             let token = token.expose_secret();
             let is_token = token.split_once(':').is_some_and(|(bot, key)| {
                 bot.bytes().all(|b| b.is_ascii_digit())
-                    && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+                    && key
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
             });
             checks.that(
                 is_token && token.len() <= 200,

@@ -121,7 +121,10 @@ pub(super) async fn list(
     let page = page::wanted::<Uuid>(query.limit, query.cursor)?;
     let is_state = |state: &String| ["pending", "delivered", "failed"].contains(&state.as_str());
     if !query.state.as_ref().is_none_or(is_state) {
-        return Err(Failure::field("state", "must be `pending`, `delivered` or `failed`"));
+        return Err(Failure::field(
+            "state",
+            "must be `pending`, `delivered` or `failed`",
+        ));
     }
     let wanted = rows::Wanted {
         channel: query.channel_id,
@@ -189,7 +192,11 @@ pub(super) async fn replay(
     let delivery = rows::get(&mut change, organization, made)
         .await?
         .ok_or_else(|| Problem::internal("a delivery was not made"))?;
-    let act = Act::new("notification_delivery.replayed").on("notification_delivery", before.id, before.payload.title());
+    let act = Act::new("notification_delivery.replayed").on(
+        "notification_delivery",
+        before.id,
+        before.payload.title(),
+    );
     change.commit(act).await?;
     Ok((StatusCode::ACCEPTED, Json(Delivery::of(delivery, Vec::new()))))
 }

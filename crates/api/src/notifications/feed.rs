@@ -133,6 +133,8 @@ pub(super) async fn read_all(allowed: Allowed<SignedIn>) -> Answer<StatusCode> {
     let (user, name) = person(&allowed)?;
     let mut change = allowed.change_outside().await?;
     rows::mark(&mut change, user, None, true, false).await?;
-    change.commit(Act::new("notification.marked").on("user", user, name)).await?;
+    change
+        .commit(Act::new("notification.marked").on("user", user, name))
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

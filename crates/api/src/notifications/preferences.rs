@@ -64,7 +64,11 @@ impl Preference {
         let given = (self.quiet_start.is_some(), self.quiet_end.is_some());
         let quiet_start = time("quietStart", self.quiet_start);
         let quiet_end = time("quietEnd", self.quiet_end);
-        checks.that(given.0 == given.1, "quietEnd", "goes with quietStart: give both or neither");
+        checks.that(
+            given.0 == given.1,
+            "quietEnd",
+            "goes with quietStart: give both or neither",
+        );
         checks.that(
             self.timezone.parse::<chrono_tz::Tz>().is_ok(),
             "timezone",
@@ -102,7 +106,9 @@ pub(super) async fn list(allowed: Allowed<SignedIn>) -> Answer<Json<List<Prefere
             critical_passes: true,
         });
     }
-    Ok(Json(List::whole(rows.into_iter().map(Preference::from).collect())))
+    Ok(Json(List::whole(
+        rows.into_iter().map(Preference::from).collect(),
+    )))
 }
 
 /// Say what you want to be told, and when not

@@ -131,7 +131,9 @@ pub(super) async fn subscribe(
     let made = rows::subscriptions(&mut change, user).await?;
     let made = made.into_iter().find(|subscription| subscription.id == id);
     let made = made.ok_or_else(|| Problem::internal("a subscription was not kept"))?;
-    change.commit(Act::new("push.subscribed").on("user", user, name)).await?;
+    change
+        .commit(Act::new("push.subscribed").on("user", user, name))
+        .await?;
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 
@@ -156,7 +158,9 @@ pub(super) async fn unsubscribe(
     if !rows::unsubscribe(&mut change, user, &body.endpoint).await? {
         return Err(Failure::not_found("subscription", "of this endpoint"));
     }
-    change.commit(Act::new("push.unsubscribed").on("user", user, name)).await?;
+    change
+        .commit(Act::new("push.unsubscribed").on("user", user, name))
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -168,7 +172,9 @@ pub(super) async fn unsubscribe(
 pub(super) async fn list(allowed: Allowed<SignedIn>) -> Answer<Json<List<Subscription>>> {
     let (user, _) = person(&allowed)?;
     let rows = rows::subscriptions(&mut *allowed.read_outside().await?, user).await?;
-    Ok(Json(List::whole(rows.into_iter().map(Subscription::from).collect())))
+    Ok(Json(List::whole(
+        rows.into_iter().map(Subscription::from).collect(),
+    )))
 }
 
 /// What a browser subscribes with.

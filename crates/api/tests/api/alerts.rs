@@ -37,7 +37,10 @@ async fn receiver() -> (String, Got) {
         .route("/hook", post(keep))
         .route("/broken", post(async || StatusCode::INTERNAL_SERVER_ERROR))
         .route("/gone", post(async || StatusCode::GONE))
-        .route("/away", post(async || (StatusCode::FOUND, [("location", "http://127.0.0.1/")])))
+        .route(
+            "/away",
+            post(async || (StatusCode::FOUND, [("location", "http://127.0.0.1/")])),
+        )
         .fallback(post(keep))
         .with_state(got.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -144,26 +147,44 @@ async fn a_dead_server_is_told_of_once_and_its_return_once(pool: PgPool) {
         .await
         .ok(201);
     let secret = hook["secret"].as_str().unwrap().to_owned();
-    assert!(!client.get("/api/notification-channels").await.text.contains(&secret));
+    assert!(
+        !client
+            .get("/api/notification-channels")
+            .await
+            .text
+            .contains(&secret)
+    );
     revive(&pool, server).await;
     tick(&hands, &pool).await;
-    assert_eq!(client.get("/api/monitoring/alerts/count").await.ok(200)["unresolved"], 0);
+    assert_eq!(
+        client.get("/api/monitoring/alerts/count").await.ok(200)["unresolved"],
+        0
+    );
 
     kill(&pool, server).await;
     tick(&hands, &pool).await;
     tick(&hands, &pool).await;
-    let events = client.get("/api/monitoring/alerts/events?resolved=false").await.ok(200);
+    let events = client
+        .get("/api/monitoring/alerts/events?resolved=false")
+        .await
+        .ok(200);
     assert_eq!(events["data"].as_array().unwrap().len(), 1, "{events}");
     let event = &events["data"][0];
     assert_eq!(event["metric"], "serverUnreachable");
     assert_eq!(event["severity"], "critical");
-    assert_eq!(client.get("/api/servers/one").await.ok(200)["status"], "unreachable");
+    assert_eq!(
+        client.get("/api/servers/one").await.ok(200)["status"],
+        "unreachable"
+    );
     assert_eq!(mails.mails().unwrap().len(), 1);
     assert_eq!(got.lock().unwrap().len(), 1);
 
     let id = event["id"].as_str().unwrap();
     let seen = client
-        .post(&format!("/api/monitoring/alerts/events/{id}/acknowledge"), json!({}))
+        .post(
+            &format!("/api/monitoring/alerts/events/{id}/acknowledge"),
+            json!({}),
+        )
         .await
         .ok(200);
     assert_eq!(seen["acknowledgedBy"], "test");
@@ -174,9 +195,19 @@ async fn a_dead_server_is_told_of_once_and_its_return_once(pool: PgPool) {
     let mails = mails.mails().unwrap();
     let subjects: Vec<&str> = mails.iter().map(|mail| mail.subject.as_str()).collect();
     assert_eq!(subjects.len(), 2, "{subjects:?}");
-    assert!(subjects[0].starts_with("[critical] one cannot be reached"), "{subjects:?}");
-    assert!(subjects[1].starts_with("Resolved: one cannot be reached"), "{subjects:?}");
-    assert!(mails[0].text.contains(&format!("https://ocore.example/monitoring/alerts/{id}")));
+    assert!(
+        subjects[0].starts_with("[critical] one cannot be reached"),
+        "{subjects:?}"
+    );
+    assert!(
+        subjects[1].starts_with("Resolved: one cannot be reached"),
+        "{subjects:?}"
+    );
+    assert!(
+        mails[0]
+            .text
+            .contains(&format!("https://ocore.example/monitoring/alerts/{id}"))
+    );
 
     // The signature is what a receiver computes, and the body is what was signed.
     let got = got.lock().unwrap().clone();
@@ -201,12 +232,22 @@ async fn a_dead_server_is_told_of_once_and_its_return_once(pool: PgPool) {
     assert_eq!(told, 2);
     let uptime = client.get("/api/servers/one/uptime").await.ok(200);
     assert_eq!(uptime["periods"][0]["outageCount"], 1, "{uptime}");
-    assert!(uptime["periods"][0]["downSeconds"].as_i64().unwrap() <= 31, "{uptime}");
-    assert!(uptime["periods"][0]["unknownSeconds"].as_i64().unwrap() > 80_000, "{uptime}");
+    assert!(
+        uptime["periods"][0]["downSeconds"].as_i64().unwrap() <= 31,
+        "{uptime}"
+    );
+    assert!(
+        uptime["periods"][0]["unknownSeconds"].as_i64().unwrap() > 80_000,
+        "{uptime}"
+    );
     let deliveries = client.get("/api/notification-deliveries").await.ok(200);
     let deliveries = deliveries["data"].as_array().unwrap();
     assert_eq!(deliveries.len(), 4);
-    assert!(deliveries.iter().all(|d| d["state"] == "delivered" && d["attempts"][0]["ok"] == true));
+    assert!(
+        deliveries
+            .iter()
+            .all(|d| d["state"] == "delivered" && d["attempts"][0]["ok"] == true)
+    );
 }
 
 /// A server that is away explains its instances: nobody is told of them, neither then nor when all is back.
@@ -237,12 +278,23 @@ async fn a_dead_server_silences_its_instances(pool: PgPool) {
         .ok(201);
     revive(&pool, server).await;
     tick(&hands, &pool).await;
-    sql(&pool, "update alert_rules set minutes = 0 where preset = 'instance_down'").await;
+    sql(
+        &pool,
+        "update alert_rules set minutes = 0 where preset = 'instance_down'",
+    )
+    .await;
     kill(&pool, server).await;
     tick(&hands, &pool).await;
     let count = client.get("/api/monitoring/alerts/count").await.ok(200);
-    assert_eq!((&count["unresolved"], &count["suppressed"]), (&json!(1), &json!(1)), "{count}");
-    let events = client.get("/api/monitoring/alerts/events?suppressed=true").await.ok(200);
+    assert_eq!(
+        (&count["unresolved"], &count["suppressed"]),
+        (&json!(1), &json!(1)),
+        "{count}"
+    );
+    let events = client
+        .get("/api/monitoring/alerts/events?suppressed=true")
+        .await
+        .ok(200);
     assert_eq!(events["data"][0]["subjectName"], "acme");
     assert!(events["data"][0]["suppressedBy"].is_string());
     assert_eq!(mails.mails().unwrap().len(), 1, "of the server only");
@@ -257,7 +309,11 @@ async fn a_dead_server_silences_its_instances(pool: PgPool) {
     .await;
     tick(&hands, &pool).await;
     let count = client.get("/api/monitoring/alerts/count").await.ok(200);
-    assert_eq!((&count["unresolved"], &count["suppressed"]), (&json!(0), &json!(0)), "{count}");
+    assert_eq!(
+        (&count["unresolved"], &count["suppressed"]),
+        (&json!(0), &json!(0)),
+        "{count}"
+    );
     assert_eq!(mails.mails().unwrap().len(), 2);
 
     // An instance that stays down when its server is back is told of, late.
@@ -279,7 +335,11 @@ async fn a_dead_server_silences_its_instances(pool: PgPool) {
     tick(&hands, &pool).await;
     let mails = mails.mails().unwrap();
     assert_eq!(mails.len(), 5);
-    assert!(mails[4].subject.contains("acme does not run"), "{}", mails[4].subject);
+    assert!(
+        mails[4].subject.contains("acme does not run"),
+        "{}",
+        mails[4].subject
+    );
 }
 
 /// An agent that pushes is a second witness: the server stays active, and that SSH is away is a warning of its own.
@@ -300,20 +360,45 @@ async fn an_agent_that_pushes_keeps_a_server_active(pool: PgPool) {
     tick(&hands, &pool).await;
     let shown = client.get("/api/servers/one").await.ok(200);
     assert_eq!(shown["status"], "active");
-    assert!(shown["statusMessage"].as_str().unwrap().contains("the agent does"), "{shown}");
-    sql(&pool, "update alert_states set since = since - interval '2 minutes'").await;
+    assert!(
+        shown["statusMessage"]
+            .as_str()
+            .unwrap()
+            .contains("the agent does"),
+        "{shown}"
+    );
+    sql(
+        &pool,
+        "update alert_rules set updated_at = now() - interval '1 day';
+         update alert_states set since = since - interval '2 minutes'",
+    )
+    .await;
     tick(&hands, &pool).await;
-    let events = client.get("/api/monitoring/alerts/events?resolved=false").await.ok(200);
+    let events = client
+        .get("/api/monitoring/alerts/events?resolved=false")
+        .await
+        .ok(200);
     assert_eq!(events["data"].as_array().unwrap().len(), 1, "{events}");
     assert_eq!(events["data"][0]["metric"], "sshUnreachable");
     assert_eq!(events["data"][0]["severity"], "warning");
 
     // It falls silent too: then the server is unreachable, which explains the other.
-    sql(&pool, "update agents set last_seen_at = now() - interval '81 seconds'").await;
+    sql(
+        &pool,
+        "update agents set last_seen_at = now() - interval '81 seconds'",
+    )
+    .await;
     tick(&hands, &pool).await;
-    assert_eq!(client.get("/api/servers/one").await.ok(200)["status"], "unreachable");
+    assert_eq!(
+        client.get("/api/servers/one").await.ok(200)["status"],
+        "unreachable"
+    );
     let count = client.get("/api/monitoring/alerts/count").await.ok(200);
-    assert_eq!((&count["critical"], &count["suppressed"]), (&json!(1), &json!(1)), "{count}");
+    assert_eq!(
+        (&count["critical"], &count["suppressed"]),
+        (&json!(1), &json!(1)),
+        "{count}"
+    );
 }
 
 /// Rows as an agent's: every ten seconds for so many minutes, up to now.
@@ -356,7 +441,10 @@ async fn averages_hysteresis_and_the_culprit(pool: PgPool) {
         .ok(201);
     let open = async || {
         tick(&hands, &pool).await;
-        let events = client.get("/api/monitoring/alerts/events?resolved=false").await.ok(200);
+        let events = client
+            .get("/api/monitoring/alerts/events?resolved=false")
+            .await
+            .ok(200);
         events["data"].as_array().unwrap().clone()
     };
     // Half of the minutes is not enough, however high.
@@ -406,7 +494,10 @@ async fn two_who_evaluate_open_one_alert(pool: PgPool) {
     }
     assert_eq!(number(&pool, "select count(*) from alert_events").await, 1);
     // Ended by a person, it does not come again until it was right in between.
-    client.post("/api/monitoring/alerts/events/resolve-all", json!({})).await.ok(200);
+    client
+        .post("/api/monitoring/alerts/events/resolve-all", json!({}))
+        .await
+        .ok(200);
     tick(&hands, &pool).await;
     assert_eq!(number(&pool, "select count(*) from alert_events").await, 1);
     revive(&pool, server).await;
@@ -427,7 +518,10 @@ async fn rules_are_there_and_checked(pool: PgPool) {
     let rule = &rules[0];
     let path = format!("/api/monitoring/alerts/rules/{}", rule["id"].as_str().unwrap());
     let shown = client.get(&path).await;
-    client.put_if(&path, shown.etag(), json!({"enabled": false})).await.ok(200);
+    client
+        .put_if(&path, shown.etag(), json!({"enabled": false}))
+        .await
+        .ok(200);
     client
         .put_if(&path, shown.etag(), json!({"enabled": true}))
         .await
@@ -447,8 +541,14 @@ async fn rules_are_there_and_checked(pool: PgPool) {
     assert_eq!(bad(rule(json!({"minutes": 0}))).await, ["minutes"]);
     assert_eq!(bad(rule(json!({"clearThreshold": 95}))).await, ["clearThreshold"]);
     assert_eq!(bad(rule(json!({"metric": "instanceDown"}))).await, ["threshold"]);
-    assert_eq!(bad(rule(json!({"instanceIds": [ServerId::new()]}))).await, ["instanceIds"]);
-    assert_eq!(bad(rule(json!({"serverIds": [ServerId::new()]}))).await, ["serverIds"]);
+    assert_eq!(
+        bad(rule(json!({"instanceIds": [ServerId::new()]}))).await,
+        ["instanceIds"]
+    );
+    assert_eq!(
+        bad(rule(json!({"serverIds": [ServerId::new()]}))).await,
+        ["serverIds"]
+    );
     let reply = client
         .post("/api/monitoring/alerts/rules", rule(json!({"name": "cpu HIGH"})))
         .await;
@@ -473,12 +573,19 @@ async fn channels_are_checked_and_keep_their_secrets(pool: PgPool) {
         "https://a:b@example.com/",
         "nonsense",
     ] {
-        assert_eq!(bad(json!({"name": "a", "kind": "webhook", "url": url})).await, ["url"], "{url}");
+        assert_eq!(
+            bad(json!({"name": "a", "kind": "webhook", "url": url})).await,
+            ["url"],
+            "{url}"
+        );
         let slack = json!({"name": "a", "kind": "slack", "webhookUrl": url});
         assert_eq!(bad(slack).await, ["webhookUrl"], "{url}");
     }
     assert_eq!(bad(json!({"name": "a", "kind": "email"})).await, ["to"]);
-    assert_eq!(bad(json!({"name": "a", "kind": "email", "to": ["x"]})).await, ["to[0]"]);
+    assert_eq!(
+        bad(json!({"name": "a", "kind": "email", "to": ["x"]})).await,
+        ["to[0]"]
+    );
     assert_eq!(
         bad(json!({"name": "a", "kind": "telegram", "token": "canary", "chatId": "1"})).await,
         ["token"]
@@ -495,7 +602,8 @@ async fn channels_are_checked_and_keep_their_secrets(pool: PgPool) {
         )
         .await
         .ok(201);
-    let slack = json!({"name": "b", "kind": "slack", "webhookUrl": format!("https://hooks.example.com/{secret}")});
+    let slack =
+        json!({"name": "b", "kind": "slack", "webhookUrl": format!("https://hooks.example.com/{secret}")});
     client.post("/api/notification-channels", slack).await.ok(201);
     let telegram = json!({"name": "c", "kind": "telegram", "token": format!("1:{secret}"), "chatId": "@ops"});
     client.post("/api/notification-channels", telegram).await.ok(201);
@@ -504,7 +612,9 @@ async fn channels_are_checked_and_keep_their_secrets(pool: PgPool) {
     let changed = client.put(&path, json!({"minSeverity": "critical"})).await;
     assert_eq!(changed.ok(200)["minSeverity"], "critical");
     // Who may only look does not see where it goes, and nobody sees the secret.
-    let viewer = client.with_key(&["view:monitoring"], ocore_domain::access::Scope::default()).await;
+    let viewer = client
+        .with_key(&["view:monitoring"], ocore_domain::access::Scope::default())
+        .await;
     let seen = viewer.get(&path).await.ok(200);
     assert_eq!(seen["url"], "https://example.com/…");
     for text in [
@@ -549,8 +659,16 @@ async fn a_test_goes_by_every_channel_and_tells_how_it_went(pool: PgPool) {
         .unwrap()
         .iter()
         .map(|line| {
-            let name = format!("{} {}", line["channelName"].as_str().unwrap(), line["target"].as_str().unwrap());
-            (name.trim().to_owned(), line["ok"].as_bool().unwrap(), line["status"].clone())
+            let name = format!(
+                "{} {}",
+                line["channelName"].as_str().unwrap(),
+                line["target"].as_str().unwrap()
+            );
+            (
+                name.trim().to_owned(),
+                line["ok"].as_bool().unwrap(),
+                line["status"].clone(),
+            )
         })
         .collect();
     for (name, ok, status) in [
@@ -591,14 +709,29 @@ async fn a_test_goes_by_every_channel_and_tells_how_it_went(pool: PgPool) {
     assert_eq!(state("broken").await, ("pending".to_owned(), 1));
     assert_eq!(state("gone").await, ("failed".to_owned(), 1));
     for _ in 1..alerts::MAX_ATTEMPTS {
-        sql(&pool, "update notification_deliveries set next_attempt_at = now() where state = 'pending'").await;
+        sql(
+            &pool,
+            "update notification_deliveries set next_attempt_at = now() where state = 'pending'",
+        )
+        .await;
         tick(&hands, &pool).await;
     }
     assert_eq!(state("broken").await, ("failed".to_owned(), 8));
-    let failed = client.get("/api/notification-deliveries?state=failed").await.ok(200);
-    let broken = failed["data"].as_array().unwrap().iter().find(|d| d["channelName"] == "broken").unwrap();
+    let failed = client
+        .get("/api/notification-deliveries?state=failed")
+        .await
+        .ok(200);
+    let broken = failed["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|d| d["channelName"] == "broken")
+        .unwrap();
     assert_eq!(broken["attempts"].as_array().unwrap().len(), 8);
-    let path = format!("/api/notification-deliveries/{}/replay", broken["id"].as_str().unwrap());
+    let path = format!(
+        "/api/notification-deliveries/{}/replay",
+        broken["id"].as_str().unwrap()
+    );
     let again = client.post(&path, json!({})).await.ok(202);
     assert_eq!(again["replayOf"], broken["id"]);
     assert_eq!(again["state"], "pending");
@@ -622,7 +755,11 @@ async fn quiet_hours_hold_what_is_not_critical(pool: PgPool) {
         .await;
     assert_eq!(bad.fields(), ["quietEnd", "timezone"]);
     let now = chrono::Utc::now();
-    let time = |hours| (now + chrono::TimeDelta::hours(hours)).format("%H:%M").to_string();
+    let time = |hours| {
+        (now + chrono::TimeDelta::hours(hours))
+            .format("%H:%M")
+            .to_string()
+    };
     person
         .put(
             "/api/notifications/preferences",
@@ -659,7 +796,10 @@ async fn quiet_hours_hold_what_is_not_critical(pool: PgPool) {
     let to: Vec<String> = mails.mails().unwrap().into_iter().map(|mail| mail.to).collect();
     assert_eq!(to, ["ops@example.com"]);
     assert!(got.lock().unwrap().is_empty());
-    let pending = client.get("/api/notification-deliveries?state=pending").await.ok(200);
+    let pending = client
+        .get("/api/notification-deliveries?state=pending")
+        .await
+        .ok(200);
     assert_eq!(pending["data"].as_array().unwrap().len(), 2, "{pending}");
     assert_eq!(pending["data"][0]["held"], true);
 
@@ -678,7 +818,11 @@ async fn quiet_hours_hold_what_is_not_critical(pool: PgPool) {
     assert_eq!(told["data"].as_array().unwrap().len(), 2, "{told}");
     let id = told["data"][0]["id"].as_str().unwrap();
     let read = person
-        .send("PATCH", &format!("/api/notifications/{id}"), Some(&json!({"read": true})))
+        .send(
+            "PATCH",
+            &format!("/api/notifications/{id}"),
+            Some(&json!({"read": true})),
+        )
         .await;
     assert_eq!(read.status, 204);
     let unread = person.get("/api/notifications?unread=true").await.ok(200);

@@ -247,11 +247,14 @@ async fn others(pool: &PgPool, organization: OrganizationId, name: &str) -> BTre
 /// A rule, an alert, a channel, a delivery and something told to a person, all with the same id.
 async fn alerts(pool: &PgPool, organization: OrganizationId, name: &str, user: uuid::Uuid) -> uuid::Uuid {
     let id = uuid::Uuid::now_v7();
-    let (organization, notice) = (organization.uuid(), json!({
-        "kind": "test", "eventId": null, "rule": name, "metric": "test", "severity": "info", "subjectKind": "server",
-        "subjectId": id, "subjectName": name, "message": format!("{name} message"), "value": null, "threshold": null,
-        "culprits": [], "openedAt": "2026-01-01T00:00:00Z", "resolvedAt": null,
-    }));
+    let (organization, notice) = (
+        organization.uuid(),
+        json!({
+            "kind": "test", "eventId": null, "rule": name, "metric": "test", "severity": "info", "subjectKind": "server",
+            "subjectId": id, "subjectName": name, "message": format!("{name} message"), "value": null, "threshold": null,
+            "culprits": [], "openedAt": "2026-01-01T00:00:00Z", "resolvedAt": null,
+        }),
+    );
     for statement in [
         format!(
             "insert into alert_rules (id, organization_id, name, metric, subject_kind, operator, threshold,

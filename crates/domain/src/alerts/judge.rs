@@ -129,7 +129,10 @@ mod tests {
 
     impl Dice {
         fn roll(&mut self) -> f64 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             f64::from(u32::try_from(self.0 >> 33).unwrap()) / f64::from(1_u32 << 31)
         }
     }
@@ -239,7 +242,12 @@ mod tests {
             for second in (0..86_400).step_by(10) {
                 run.feed(second, reading(90.0 + 18.0 * (dice.roll() - 0.5)));
             }
-            assert!(run.fired <= 1 && run.cleared == 0, "seed {seed}: {} {}", run.fired, run.cleared);
+            assert!(
+                run.fired <= 1 && run.cleared == 0,
+                "seed {seed}: {} {}",
+                run.fired,
+                run.cleared
+            );
         }
     }
 

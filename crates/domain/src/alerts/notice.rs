@@ -97,7 +97,10 @@ impl Notice {
     /// A few lines more.
     pub fn body(&self) -> String {
         let mut lines = vec![format!("Rule: {}", self.rule)];
-        lines.push(format!("Since: {}", self.opened_at.format("%Y-%m-%d %H:%M:%S UTC")));
+        lines.push(format!(
+            "Since: {}",
+            self.opened_at.format("%Y-%m-%d %H:%M:%S UTC")
+        ));
         if let Some(at) = self.resolved_at {
             let minutes = (at - self.opened_at).num_minutes();
             let at = at.format("%Y-%m-%d %H:%M:%S UTC");

@@ -32,11 +32,11 @@ impl QuietHours {
         };
         let end = ends_on.and_time(self.end);
         // A time that the clock jumps over: an hour later there is one again.
-        let there = self
-            .timezone
-            .from_local_datetime(&end)
-            .latest()
-            .or_else(|| self.timezone.from_local_datetime(&(end + TimeDelta::hours(1))).latest())?;
+        let there = self.timezone.from_local_datetime(&end).latest().or_else(|| {
+            self.timezone
+                .from_local_datetime(&(end + TimeDelta::hours(1)))
+                .latest()
+        })?;
         Some(there.with_timezone(&Utc))
     }
 }
@@ -70,7 +70,10 @@ mod tests {
             assert_eq!(until(night, "Europe/Vienna", now).as_deref(), end, "{now}");
         }
         let noon = ("12:00", "13:00");
-        assert_eq!(until(noon, "Asia/Tokyo", "2026-11-25T03:30:00Z").as_deref(), Some("2026-11-25T04:00"));
+        assert_eq!(
+            until(noon, "Asia/Tokyo", "2026-11-25T03:30:00Z").as_deref(),
+            Some("2026-11-25T04:00")
+        );
         assert_eq!(until(noon, "Asia/Tokyo", "2026-11-25T12:30:00Z"), None);
         assert_eq!(until(("08:00", "08:00"), "UTC", "2026-11-25T08:00:00Z"), None);
         // An end that the clock jumps over: 02:30 is not there on that day.

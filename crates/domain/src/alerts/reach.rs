@@ -95,7 +95,10 @@ mod tests {
         assert_eq!(reach(failing(5), pushed(0), at(80)), None);
         assert_eq!(reach(failing(5), pushed(0), at(81)), Some(Reach::Unreachable));
         assert_eq!(reach(failing(5), pushed(30), at(40)), Some(Reach::SshUnreachable));
-        assert_eq!(reach(failing(5), Agent::Seen(None), at(40)), Some(Reach::Unreachable));
+        assert_eq!(
+            reach(failing(5), Agent::Seen(None), at(40)),
+            Some(Reach::Unreachable)
+        );
         let unconfirmed = Ssh {
             is_confirmed: false,
             ..failing(0)
@@ -107,7 +110,10 @@ mod tests {
 
     impl Dice {
         fn loses(&mut self, percent: u64) -> bool {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (self.0 >> 33) % 100 < percent
         }
 

@@ -163,7 +163,13 @@ mod tests {
 
     #[test]
     fn nonsense_is_named() {
-        let names = |terms: Terms| terms.faults().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        let names = |terms: Terms| {
+            terms
+                .faults()
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect::<Vec<_>>()
+        };
         assert!(names(terms(Operator::Gt, 90.0, 80.0)).is_empty());
         assert_eq!(names(terms(Operator::Gt, 90.0, 95.0)), ["clearThreshold"]);
         assert_eq!(names(terms(Operator::Lt, 10.0, 5.0)), ["clearThreshold"]);

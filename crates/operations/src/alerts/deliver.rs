@@ -115,11 +115,20 @@ async fn target(hands: &Hands, delivery: &Delivery) -> Result<Result<Target, Str
     let Some((channel, secret)) = channels::open(&mut conn, store.sealer(), channel).await? else {
         return Ok(Err("the channel is gone".to_owned()));
     };
-    let text = |name: &str| channel.config.get(name).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+    let text = |name: &str| {
+        channel
+            .config
+            .get(name)
+            .and_then(|v| v.as_str())
+            .unwrap_or_default()
+            .to_owned()
+    };
     let lacking = || "the channel's secret is not kept; set it again".to_owned();
     Ok(match channel.kind {
         ChannelKind::Email => Ok(Target::Email(delivery.target.clone())),
-        ChannelKind::Webhook => secret.map(|secret| Target::Webhook(text("url"), secret)).ok_or_else(lacking),
+        ChannelKind::Webhook => secret
+            .map(|secret| Target::Webhook(text("url"), secret))
+            .ok_or_else(lacking),
         ChannelKind::Slack => secret.map(Target::Slack).ok_or_else(lacking),
         ChannelKind::Telegram => secret
             .map(|token| Target::Telegram(token, text("chatId")))
@@ -128,10 +137,16 @@ async fn target(hands: &Hands, delivery: &Delivery) -> Result<Result<Target, Str
             let Ok(id) = delivery.target.parse() else {
                 return Ok(Err("the browser is gone".to_owned()));
             };
-            match people_told::open_subscription(&mut conn, store.sealer(), id).await? {
+            match people_told::open_subscription(&mut conn, store.sealer(), delivery.organization_id, id)
+                .await?
+            {
                 Some((endpoint, p256dh, auth)) => {
                     drop(conn);
-                    let browser = Subscription { endpoint, p256dh, auth };
+                    let browser = Subscription {
+                        endpoint,
+                        p256dh,
+                        auth,
+                    };
                     Ok(Target::WebPush(browser, vapid(store).await?))
                 }
                 None => Err("the browser is gone".to_owned()),

@@ -124,7 +124,9 @@ fn changes(
                 covered_seconds: row.covered_seconds,
             })
         });
-        let server = row.map(|row| row.server_id).or_else(|| state.and_then(|state| state.server_id));
+        let server = row
+            .map(|row| row.server_id)
+            .or_else(|| state.and_then(|state| state.server_id));
         let cause = server.and_then(|server| explained(&causes, server, terms.metric));
         match judge(&terms, state.map(State::standing), reading, now) {
             Step::Quiet => {}
@@ -230,7 +232,11 @@ fn message(metric: Metric, row: &Row, value: f64, threshold: f64) -> String {
         },
         Aggregate::Average | Aggregate::Sum => {
             let unit = metric.unit();
-            format!("{name}: {title}: {}{unit} (limit {}{unit})", short(value), short(threshold))
+            format!(
+                "{name}: {title}: {}{unit} (limit {}{unit})",
+                short(value),
+                short(threshold)
+            )
         }
     }
 }

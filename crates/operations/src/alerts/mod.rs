@@ -6,7 +6,7 @@ mod tell;
 
 use chrono::{TimeDelta, Utc};
 use ocore_domain::Problem;
-use ocore_store::{alerts::events, availability, deliveries};
+use ocore_store::{alerts::events, availability, deliveries, people_told};
 
 pub(crate) use deliver::deliver;
 pub use deliver::{MAX_ATTEMPTS, deliver_now};
@@ -25,5 +25,6 @@ pub(crate) async fn delete_old(hands: &Hands) -> Result<(), Problem> {
     deliveries::prune(&mut conn, before).await?;
     events::prune(&mut conn, before).await?;
     availability::prune(&mut conn, before).await?;
+    people_told::prune(&mut conn, before).await?;
     Ok(())
 }

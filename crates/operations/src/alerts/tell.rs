@@ -37,7 +37,9 @@ pub async fn tell(
     now: DateTime<Utc>,
 ) -> Result<Told, Problem> {
     if of.is_empty() {
-        return Ok(Told { deliveries: Vec::new() });
+        return Ok(Told {
+            deliveries: Vec::new(),
+        });
     }
     let ids: Vec<Uuid> = of.iter().map(|(_, id)| *id).collect();
     let events: HashMap<AlertEventId, Event> = events::of_ids(conn, &ids)
@@ -150,7 +152,9 @@ fn by_channel(
             .into_iter()
             .map(|address| {
                 // An address that is a member's is told when the member wants to be.
-                let owner = people.iter().find(|person| person.email.eq_ignore_ascii_case(&address));
+                let owner = people
+                    .iter()
+                    .find(|person| person.email.eq_ignore_ascii_case(&address));
                 let held = owner.and_then(|person| person.quiet_until(notice.severity, now));
                 delivery(address, held)
             })

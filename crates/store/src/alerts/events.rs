@@ -95,7 +95,10 @@ pub async fn list(
     wanted: &Wanted,
     page: &PageRequest,
 ) -> Result<Page<Event>> {
-    let before = page.cursor.as_deref().and_then(|cursor| cursor.parse::<Uuid>().ok());
+    let before = page
+        .cursor
+        .as_deref()
+        .and_then(|cursor| cursor.parse::<Uuid>().ok());
     let rows = select!(
         "where organization_id = $1 and ($2::uuid is null or id < $2)
              and ($3::bool is null or (resolved_at is not null) = $3)
@@ -135,7 +138,9 @@ pub async fn get(
 
 /// Alerts by their ids, of whatever organization: for who evaluates.
 pub async fn of_ids(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Event>> {
-    Ok(select!("where id = any($1) order by id", ids).fetch_all(conn).await?)
+    Ok(select!("where id = any($1) order by id", ids)
+        .fetch_all(conn)
+        .await?)
 }
 
 /// How many did not end, by severity; those that another explains are counted apart.
