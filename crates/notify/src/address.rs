@@ -88,8 +88,7 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     }
     match segments {
         // Translated to IPv4, and tunnelled through it.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(last(high, low)),
-        [0x2002, high, low, ..] => is_public_v4(last(high, low)),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => is_public_v4(last(high, low)),
         // Teredo and documentation.
         [0x2001, 0 | 0xdb8, ..] => false,
         // Global unicast, and nothing else.

@@ -157,6 +157,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is what is judged by")]
     fn reading(value: f64) -> Option<Reading> {
         Some(Reading {
             value,

@@ -10,6 +10,7 @@ use crate::Result;
 /// A rule and what it is about, which are not all right.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each field is the column of the same name")]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent property")]
 pub struct State {
     pub rule_id: Uuid,
     pub subject_id: Uuid,
