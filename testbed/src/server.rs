@@ -103,6 +103,23 @@ pub fn heal(i: u8) -> Result<()> {
     Ok(())
 }
 
+/// Loses packets of a server by chance, so many percent in each direction, as `tc netem loss` would: by the firewall, since
+/// not every kernel has netem. 0 loses none any longer.
+pub fn lose(i: u8, percent: u8) -> Result<()> {
+    let address = server(i).address;
+    let rules = ["INPUT -d", "OUTPUT -s"].map(|rule| {
+        let part = f32::from(percent) / 100.0;
+        format!(
+            "while iptables -S | grep -e '-A {chain}' | grep -m 1 ocore-testbed-loss | sed 's/^-A/-D/' | xargs -r iptables
+             iptables -S | grep -e '-A {chain}' | grep -q ocore-testbed-loss; do :; done
+             [ {percent} -eq 0 ] || iptables -I {rule} {address} -m statistic --mode random --probability {part} \
+                 -m comment --comment ocore-testbed-loss -j DROP",
+            chain = &rule[..rule.len() - 3],
+        )
+    });
+    sh(i, &rules.join("\n")).map(drop)
+}
+
 fn connected(i: u8) -> Result<bool> {
     let format = format!("{{{{if index .NetworkSettings.Networks {NETWORK:?}}}}}yes{{{{end}}}}");
     Ok(docker::read(&["inspect", "--format", &format, &server(i).name])? == "yes")

@@ -9,11 +9,12 @@ use serde_json::Value;
 use crate::process::cargo;
 
 /// Each crate, and the crates of ours it may depend on, be it for its tests or its build only.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 16] = [
     ("ocore-domain", &[]),
     ("ocore-fleet", &["ocore-domain"]),
     ("ocore-identity", &["ocore-domain"]),
     ("ocore-mail", &["ocore-domain"]),
+    ("ocore-notify", &["ocore-domain", "ocore-mail"]),
     ("ocore-odoo", &["ocore-domain"]),
     ("ocore-sso", &["ocore-domain"]),
     ("ocore-store", &["ocore-domain", "ocore-telemetry"]),
@@ -22,6 +23,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
         &[
             "ocore-domain",
             "ocore-fleet",
+            "ocore-notify",
             "ocore-odoo",
             "ocore-store",
             "ocore-telemetry",
@@ -33,6 +35,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
             "ocore-domain",
             "ocore-identity",
             "ocore-mail",
+            "ocore-notify",
             "ocore-operations",
             "ocore-sso",
             "ocore-store",
@@ -49,6 +52,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
             "ocore-gateway",
             "ocore-identity",
             "ocore-mail",
+            "ocore-notify",
             "ocore-odoo",
             "ocore-operations",
             "ocore-sso",

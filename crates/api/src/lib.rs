@@ -7,6 +7,7 @@
 mod access;
 mod activity;
 mod admin;
+mod alerts;
 mod api_keys;
 mod audit_logs;
 mod auth;
@@ -25,6 +26,7 @@ mod invitations;
 mod invite_links;
 pub mod limits;
 mod members;
+mod notifications;
 mod openapi;
 mod operations;
 mod organizations;
@@ -39,6 +41,7 @@ mod roles;
 mod secrets;
 mod servers;
 mod stream;
+mod uptime;
 mod user;
 #[cfg(test)]
 mod with_people;
@@ -173,4 +176,7 @@ fn routes() -> Routes {
         .merge(api_keys::routes())
         .merge(audit_logs::routes())
         .merge(admin::routes())
+        .merge(alerts::routes())
+        .merge(notifications::routes())
+        .merge(uptime::routes())
 }

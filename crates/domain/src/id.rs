@@ -81,6 +81,14 @@ ids! {
     InviteLinkId,
     /// A passkey of a person's.
     PasskeyId,
+    /// A rule by which oCore alerts.
+    AlertRuleId,
+    /// One alert: from when something was wrong to when it was right again.
+    AlertEventId,
+    /// A way by which people are told.
+    ChannelId,
+    /// One message on its way.
+    DeliveryId,
 }
 
 impl OrganizationId {

@@ -3,6 +3,7 @@
 //! Everything here is pure: no clock, no randomness beyond new identifiers, no I/O.
 
 pub mod access;
+pub mod alerts;
 pub mod audit;
 pub mod id;
 pub mod instance;
@@ -16,8 +17,8 @@ pub mod sort;
 mod words;
 
 pub use id::{
-    ApiKeyId, InstanceId, InvitationId, InviteLinkId, OperationId, OrganizationId, PasskeyId, RoleId,
-    ServerId, SessionId, UserId, WorkerId,
+    AlertEventId, AlertRuleId, ApiKeyId, ChannelId, DeliveryId, InstanceId, InvitationId, InviteLinkId,
+    OperationId, OrganizationId, PasskeyId, RoleId, ServerId, SessionId, UserId, WorkerId,
 };
 pub use organization_slug::OrganizationSlug;
 pub use problem::{Code, Problem};

@@ -44,6 +44,15 @@ pub enum Message {
     },
     /// To somebody whose password was changed or set anew.
     PasswordChanged,
+    /// To somebody who is told when something is wrong with a server or an instance, and when it is right again.
+    Alert {
+        /// What, in one line.
+        title: String,
+        /// A few lines more.
+        body: String,
+        /// Where to look at it. It lets nobody in.
+        link: SecretString,
+    },
     /// To somebody of whose sessions one was ended, as its refresh token came twice: from its owner and from a thief.
     RefreshReused,
 }
@@ -56,7 +65,8 @@ impl Message {
             | Self::AccountExists { link }
             | Self::ResetPassword { link }
             | Self::ChangeEmail { link, .. }
-            | Self::Invitation { link, .. } => Some(link),
+            | Self::Invitation { link, .. }
+            | Self::Alert { link, .. } => Some(link),
             Self::EmailChanged | Self::PasswordChanged | Self::RefreshReused => None,
         }
     }
@@ -134,6 +144,15 @@ impl Message {
                 "",
                 "If it was not you, ask for a new password at once: on the login page, \"forgot password\".",
             ),
+            Self::Alert { title, body, .. } => {
+                let lines: Vec<String> = body.lines().map(plain).collect();
+                (
+                    plain(title),
+                    lines.join("\n"),
+                    "Open it in oCore",
+                    "You get this because somebody put your address into a notification channel of their oCore.",
+                )
+            }
             Self::RefreshReused => (
                 "One of your sessions was ended".to_owned(),
                 "A session of your oCore account was ended, because its token was used twice. Somebody may have copied \

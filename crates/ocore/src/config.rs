@@ -78,6 +78,10 @@ pub(crate) struct Config {
     proxies: usize,
     /// Takes mails to people; without one, none can be sent.
     pub(crate) mailer: Mail,
+    /// Whether webhooks may go to this machine and to private networks.
+    webhook_allow_private: bool,
+    /// Another address for Telegram's API.
+    telegram_url: Option<String>,
     /// Other providers by which people sign in.
     pub(crate) logins: Vec<Arc<dyn Login>>,
     /// What is odd and no fault.
@@ -268,6 +272,8 @@ impl Config {
             },
             proxies: usize::try_from(read.number("OCORE_TRUSTED_PROXIES", 0..=8, 0)).unwrap_or(0),
             mailer: Mail(read.mailer(development)),
+            webhook_allow_private: read.switch("OCORE_WEBHOOK_ALLOW_PRIVATE"),
+            telegram_url: read.origin("OCORE_TELEGRAM_URL"),
             logins: read.logins(),
             warnings: read.unknown(),
         };
@@ -281,6 +287,15 @@ impl Config {
     /// The address people enter in their browsers, without a slash at the end.
     pub(crate) fn app_url(&self) -> &str {
         &self.app_url
+    }
+
+    /// What those who tell people of alerts are told.
+    pub(crate) fn notices(&self) -> ocore_notify::Settings {
+        ocore_notify::Settings {
+            app_url: self.app_url.clone(),
+            allow_private: self.webhook_allow_private,
+            telegram_url: self.telegram_url.clone(),
+        }
     }
 
     /// What the API is told of this installation.
@@ -383,6 +398,19 @@ impl Reader {
 
     fn fault(&mut self, name: &str, what: &str, mend: &str) {
         self.faults.push(format!("{name} {what}. {mend}"));
+    }
+
+    /// Off unless it says `true`.
+    fn switch(&mut self, name: &'static str) -> bool {
+        match self.text(name).as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(other) => {
+                let what = format!("is `{other}`");
+                self.fault(name, &what, "Use `true` or `false`.");
+                false
+            }
+        }
     }
 
     fn quotas(&mut self) -> Quotas {

@@ -10,6 +10,7 @@ use std::{
 use axum::serve::ListenerExt;
 use ocore_api::{Api, Installation};
 use ocore_domain::OrganizationId;
+use ocore_notify::Notifier;
 use ocore_operations::{Hands, Runtime, RuntimeConfig, faults};
 use ocore_store::api_keys::{self, NewApiKey};
 use secrecy::ExposeSecret;
@@ -61,7 +62,8 @@ async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow
         .await
         .map_err(|error| deaf(config.listen, &error))?;
     let notifications = database.notifications();
-    let hands = Hands::new(database.store.clone(), notifications.clone());
+    let notifier = Notifier::new(config.mailer.0.clone(), config.notices());
+    let hands = Hands::new(database.store.clone(), notifications.clone()).with_notifier(notifier);
     let runtime = Runtime::start(hands.clone(), runtime_config(config)).await?;
     let closing = CancellationToken::new();
     let stopping = CancellationToken::new();

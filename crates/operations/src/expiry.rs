@@ -8,7 +8,7 @@ use chrono::Utc;
 use ocore_domain::Problem;
 use ocore_store::{audit, dumps, idempotency, login_attempts};
 
-use crate::{Hands, leader::Duty, parts::dump};
+use crate::{Hands, alerts, leader::Duty, parts::dump};
 
 /// Deletes everything whose time is over.
 pub(crate) struct Expiry;
@@ -27,7 +27,8 @@ impl Duty for Expiry {
         // One of them may fail without the others.
         let (dumps, record) = (delete_dumps(hands).await, delete_record(hands).await);
         let answers = delete_answers(hands).await;
-        dumps.and(record).and(answers)
+        let alerts = alerts::delete_old(hands).await;
+        dumps.and(record).and(answers).and(alerts)
     }
 }
 

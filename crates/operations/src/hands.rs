@@ -7,6 +7,7 @@ use ocore_domain::{
     server::{AuthMethod, Privilege},
 };
 use ocore_fleet::{Access, Credential, ExpectedKey, Host, HostKey, Hosts};
+use ocore_notify::Notifier;
 use ocore_store::{
     Store,
     notifications::Notifications,
@@ -21,6 +22,7 @@ pub struct Hands {
     notifications: Notifications,
     hosts: Arc<Hosts>,
     hard_stop: CancellationToken,
+    notifier: Notifier,
 }
 
 impl std::fmt::Debug for Hands {
@@ -37,7 +39,19 @@ impl Hands {
             notifications,
             hosts: Arc::new(Hosts::new()),
             hard_stop: CancellationToken::new(),
+            notifier: Notifier::default(),
         }
+    }
+
+    /// The same with somebody who tells people of alerts.
+    #[must_use]
+    pub fn with_notifier(self, notifier: Notifier) -> Self {
+        Self { notifier, ..self }
+    }
+
+    /// Tells people of alerts.
+    pub const fn notifier(&self) -> &Notifier {
+        &self.notifier
     }
 
     /// The rows.

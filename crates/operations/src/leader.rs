@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Hands, expiry::Expiry, observer::Observer};
+use crate::{Hands, alerts::Evaluation, expiry::Expiry, observer::Observer};
 
 /// The one process that looks after everything holds this lease.
 const LEADER: &str = "leader";
@@ -35,7 +35,11 @@ pub(crate) trait Duty: Send + 'static {
 
 /// Every duty there is.
 fn duties(health_interval: Duration) -> Vec<Box<dyn Duty>> {
-    vec![Box::new(Observer::new(health_interval)), Box::new(Expiry)]
+    vec![
+        Box::new(Observer::new(health_interval)),
+        Box::new(Evaluation),
+        Box::new(Expiry),
+    ]
 }
 
 /// Takes the lead whenever nobody has it, and keeps it until the process stops.

@@ -1,6 +1,7 @@
 //! What oCore does to the world: one file per operation, each a table of steps; the worker that runs them, and the
 //! observer that looks at what runs.
 
+pub mod alerts;
 pub mod capacity;
 mod command;
 mod engine;
@@ -20,6 +21,7 @@ mod noop;
 mod observer;
 pub mod organization_delete;
 mod parts;
+mod reach;
 mod runtime;
 pub mod server_drain;
 pub mod server_remove;

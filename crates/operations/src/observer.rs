@@ -1,22 +1,26 @@
 //! Looks at every server and instance at a steady interval, and writes down what was seen and when.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::{FutureExt, StreamExt, stream};
 use ocore_domain::{
-    Problem, ServerId,
+    Code, Problem, ServerId,
     instance::{Health, InstanceStatus},
     server::{ServerFacts, ServerStatus},
 };
 use ocore_fleet::{Container, Engine, Exec, Host, Script, label};
 use ocore_store::{
-    activity,
+    PgConnection, activity, checks,
     instances::{self, Instance, Observation},
     servers::{self, Server},
 };
-use tokio::time::timeout;
+use tokio::{
+    sync::Semaphore,
+    task::JoinSet,
+    time::{Instant, sleep_until, timeout},
+};
 
 use crate::{
     Hands,
@@ -26,25 +30,31 @@ use crate::{
 };
 
 /// Servers looked at at once.
-const AT_ONCE: usize = 16;
-/// How long one server may take.
+const AT_ONCE: usize = 32;
+/// How long a server may take to answer by SSH at all.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long everything else on one server may take.
 const LIMIT: Duration = Duration::from_secs(30);
-/// A server is called unreachable after this many failures in a row: one alone is often the network's.
-const FAILURES: u32 = 2;
+/// How often it is tried again before a failure is believed: one alone is often the network's.
+const AGAIN: u32 = 3;
+/// From the beginning of one try to that of the next, at least.
+const PAUSE: Duration = Duration::from_secs(5);
 
-/// What is remembered between two looks.
+/// Looks that are under way. Each server has a pace of its own: one that does not answer keeps no other waiting.
 #[derive(Debug)]
 pub(crate) struct Observer {
     every: Duration,
-    failures: HashMap<ServerId, u32>,
+    looks: JoinSet<ServerId>,
+    under_way: HashSet<ServerId>,
+    turns: Arc<Semaphore>,
 }
 
 /// What one look at a server showed.
 struct Seen {
     at: DateTime<Utc>,
     boot_id: String,
-    /// Each with the status that the instance had when it was looked at.
-    observations: Vec<(InstanceStatus, Observation)>,
+    /// Each with the status that the instance had when it was looked at; or why Docker does not tell.
+    observations: Result<Vec<(InstanceStatus, Observation)>, Problem>,
 }
 
 impl Observer {
@@ -52,7 +62,9 @@ impl Observer {
     pub(crate) fn new(every: Duration) -> Self {
         Self {
             every,
-            failures: HashMap::new(),
+            looks: JoinSet::new(),
+            under_way: HashSet::new(),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
 }
@@ -67,60 +79,140 @@ impl Duty for Observer {
         self.every
     }
 
-    /// Looks at everything once.
+    /// Begins to look at everything that is not being looked at still.
     async fn fulfil(&mut self, hands: &Hands) -> Result<(), Problem> {
-        let watched = servers::watched(&mut *hands.store().connection().await?).await?;
-        self.failures
-            .retain(|id, _| watched.iter().any(|server| server.id == *id));
-        let mut looks = stream::iter(watched)
-            .map(|server| {
-                let hands = hands.clone();
-                async move {
-                    let seen = timeout(LIMIT, look_at(&hands, &server)).await;
-                    let late = || Err(Problem::internal(format!("no answer in {} s", LIMIT.as_secs())));
-                    (server, seen.unwrap_or_else(|_| late()))
+        while let Some(ended) = self.looks.try_join_next() {
+            match ended {
+                Ok(server) => {
+                    self.under_way.remove(&server);
                 }
-                .boxed()
-            })
-            .buffer_unordered(AT_ONCE);
-        while let Some((server, seen)) = looks.next().await {
-            let noted = match seen {
-                Ok(seen) => {
-                    self.failures.remove(&server.id);
-                    note(hands, &server, seen).await
+                // Which one it was is not known: all that ended are looked at again.
+                Err(error) => {
+                    tracing::error!(%error, "a look at a server broke off");
+                    if self.looks.is_empty() {
+                        self.under_way.clear();
+                    }
                 }
-                Err(problem) => {
-                    let failures = self.failures.entry(server.id).or_default();
-                    *failures += 1;
-                    note_failure(hands, &server, &problem, *failures).await
-                }
-            };
-            if let Err(problem) = noted {
-                tracing::warn!(server = %server.name, %problem, "what was seen could not be written down");
+            }
+        }
+        for server in servers::watched(&mut *hands.store().connection().await?).await? {
+            if self.under_way.insert(server.id) {
+                let (hands, turns) = (hands.clone(), self.turns.clone());
+                self.looks.spawn(async move {
+                    if let Err(problem) = look_and_note(&hands, &server, &turns).await {
+                        tracing::warn!(server = %server.name, %problem, "what was seen could not be written down");
+                    }
+                    server.id
+                });
             }
         }
         Ok(())
     }
 }
 
-async fn look_at(hands: &Hands, server: &Server) -> Result<Seen, Problem> {
-    let host = hands.host(server.id).await?;
+async fn look_and_note(hands: &Hands, server: &Server, turns: &Semaphore) -> Result<(), Problem> {
+    match answer(hands, server, turns).await? {
+        Some((host, boot_id)) => {
+            let _turn = turns.acquire().await.map_err(Problem::internal)?;
+            let at = Utc::now();
+            let late = || {
+                Err(Problem::new(
+                    Code::DockerUnavailable,
+                    format!("no answer in {} s", LIMIT.as_secs()),
+                    "Look at the server.",
+                ))
+            };
+            let looked = timeout(LIMIT, look_at(hands, &*host, server)).await;
+            let observations = looked.unwrap_or_else(|_| late());
+            if let Err(problem) = &observations
+                && !is_dockers(problem)
+            {
+                return Err(problem.clone());
+            }
+            let seen = Seen {
+                at,
+                boot_id,
+                observations,
+            };
+            note(hands, server, seen).await
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether it is Docker that failed, and neither the way to it nor oCore's own database.
+const fn is_dockers(problem: &Problem) -> bool {
+    !matches!(
+        problem.code,
+        Code::SshUnreachable | Code::SshConnectionLost | Code::StoreUnavailable | Code::Internal
+    )
+}
+
+/// The server, if it answers by SSH. If it does not it is tried again, and what came of it is written down: whether the
+/// server is unreachable is not for one vantage point to tell (`reach.rs`).
+async fn answer(
+    hands: &Hands,
+    server: &Server,
+    turns: &Semaphore,
+) -> Result<Option<(Arc<dyn Host>, String)>, Problem> {
+    let mut since = None;
+    for tries in 0..=AGAIN {
+        let began = Instant::now();
+        let turn = turns.acquire().await.map_err(Problem::internal)?;
+        let asked = async {
+            let host = hands.host(server.id).await?;
+            let script = Script::new(BOOT_ID).timeout(ANSWER);
+            let boot_id = host.run(script).await?.success("Reading the boot id")?;
+            Ok::<_, Problem>((host, boot_id.trim().to_owned()))
+        };
+        let answered = timeout(ANSWER, asked).await.unwrap_or_else(|_| {
+            Err(Problem::new(
+                Code::SshUnreachable,
+                format!("{} did not answer within {} s", server.host, ANSWER.as_secs()),
+                "Look at the server and the network between.",
+            ))
+        });
+        drop(turn);
+        let problem = match answered {
+            Ok(answered) => return Ok(Some(answered)),
+            Err(problem) => problem,
+        };
+        let since = *since.get_or_insert_with(Utc::now);
+        // One that is known to be away is tried once a round.
+        let is_away = server.status == ServerStatus::Unreachable;
+        let believed = tries == AGAIN || is_away;
+        checks::ssh_failed(
+            &mut *hands.store().connection().await?,
+            server.id,
+            server.organization_id,
+            since,
+            believed,
+            &problem.detail,
+        )
+        .await?;
+        // The next try is made over a connection of its own.
+        hands.hosts().forget(server.id).await;
+        if believed {
+            return Ok(None);
+        }
+        sleep_until(began + PAUSE).await;
+    }
+    Ok(None)
+}
+
+async fn look_at(
+    hands: &Hands,
+    host: &dyn Host,
+    server: &Server,
+) -> Result<Vec<(InstanceStatus, Observation)>, Problem> {
     let engine = host.engine().await?;
-    let at = Utc::now();
-    let boot_id = host
-        .run(Script::new(BOOT_ID))
-        .await?
-        .success("Reading the boot id")?;
     let instances = instances::on_server(&mut *hands.store().connection().await?, server.id).await?;
     let meant: Vec<Instance> = instances
         .into_iter()
         .filter(|instance| !instance.status.is_changing())
         .collect();
-    let containers = if meant.is_empty() {
-        Vec::new()
-    } else {
-        engine.containers(&parts::server_labels(server.id)).await?
-    };
+    // Also without instances: whether Docker answers is worth knowing before there is one.
+    let containers = engine.containers(&parts::server_labels(server.id)).await?;
     let databases = databases(&engine, &meant).await;
     let mut looks = Vec::with_capacity(meant.len());
     for instance in &meant {
@@ -129,15 +221,10 @@ async fn look_at(hands: &Hands, server: &Server) -> Result<Seen, Problem> {
             container.name == name && container.labels.get(label::INSTANCE) == Some(&id)
         };
         let container = containers.iter().find(is_its);
-        let seen = observe(&*host, instance, container, databases.as_ref());
+        let seen = observe(host, instance, container, databases.as_ref());
         looks.push(seen.map(|seen| (instance.status, seen)).boxed());
     }
-    let observations = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
-    Ok(Seen {
-        at,
-        boot_id: boot_id.trim().to_owned(),
-        observations,
-    })
+    Ok(stream::iter(looks).buffer_unordered(AT_ONCE).collect().await)
 }
 
 /// The databases of all instances in one go: those named in the answer answered.
@@ -224,9 +311,20 @@ async fn observe(
 async fn note(hands: &Hands, server: &Server, seen: Seen) -> Result<(), Problem> {
     let mut tx = hands.store().begin().await?;
     let subject = ("server", server.id.uuid());
-    let now = servers::get(&mut tx, server.id)
-        .await?
-        .map(|server| server.status);
+    let now = servers::get(&mut tx, server.id).await?;
+    let message = now.as_ref().and_then(|server| server.status_message.clone());
+    let now = now.map(|server| server.status);
+    checks::ssh_answered(&mut tx, server.id, server.organization_id).await?;
+    let docker = seen
+        .observations
+        .as_ref()
+        .err()
+        .map(|problem| problem.detail.as_str());
+    checks::docker(&mut tx, server.id, docker).await?;
+    let said = docker.map(|why| format!("Docker does not answer: {why}"));
+    if now == Some(ServerStatus::Active) && message != said {
+        servers::set_status(&mut tx, server.id, ServerStatus::Active, said.as_deref()).await?;
+    }
     if server.status == ServerStatus::Unreachable && now == Some(ServerStatus::Unreachable) {
         servers::set_status(&mut tx, server.id, ServerStatus::Active, None).await?;
         let said = format!("{} answers again", server.name);
@@ -253,8 +351,20 @@ async fn note(hands: &Hands, server: &Server, seen: Seen) -> Result<(), Problem>
     )
     .await?;
     let before = instances::on_server(&mut tx, server.id).await?;
-    let mut valid = Vec::with_capacity(seen.observations.len());
-    for (status, seen) in seen.observations {
+    let observations = match seen.observations {
+        Ok(observations) => observations,
+        Err(problem) => {
+            blind(
+                &mut tx,
+                server.id,
+                &format!("Docker does not answer: {}", problem.detail),
+            )
+            .await?;
+            Vec::new()
+        }
+    };
+    let mut valid = Vec::with_capacity(observations.len());
+    for (status, seen) in observations {
         // What was begun, ended or stopped meanwhile was not looked at as what it is now.
         let same = |instance: &&Instance| instance.id == seen.instance && instance.status == status;
         let Some(instance) = before.iter().find(same) else {
@@ -302,41 +412,15 @@ fn change(
     }
 }
 
-async fn note_failure(
-    hands: &Hands,
-    server: &Server,
-    problem: &Problem,
-    failures: u32,
-) -> Result<(), Problem> {
-    if failures < FAILURES || server.status == ServerStatus::Unreachable {
-        return Ok(());
-    }
-    let mut tx = hands.store().begin().await?;
-    // That it failed is for a person to mend; it says so until then.
-    let now = servers::get(&mut tx, server.id)
-        .await?
-        .map(|server| server.status);
-    if now == Some(ServerStatus::Active) {
-        let (status, why) = (ServerStatus::Unreachable, Some(problem.detail.as_str()));
-        servers::set_status(&mut tx, server.id, status, why).await?;
-        let subject = ("server", server.id.uuid());
-        let said = format!("{} cannot be reached: {}", server.name, problem.detail);
-        activity::record(
-            &mut tx,
-            server.organization_id,
-            subject,
-            "server.unreachable",
-            &said,
-        )
-        .await?;
-    }
-    let blind: Vec<Observation> = instances::on_server(&mut tx, server.id)
+/// Nobody can see the instances of a server.
+pub(crate) async fn blind(conn: &mut PgConnection, server: ServerId, why: &str) -> Result<(), Problem> {
+    let blind: Vec<Observation> = instances::on_server(conn, server)
         .await?
         .into_iter()
         .map(|instance| Observation {
             instance: instance.id,
             health: Health::Unknown,
-            detail: Some(format!("its server cannot be reached: {}", problem.detail)),
+            detail: Some(why.to_owned()),
             container_state: None,
             http_ok: None,
             database_ok: None,
@@ -344,7 +428,5 @@ async fn note_failure(
             at: Utc::now(),
         })
         .collect();
-    instances::observe(&mut tx, &blind).await?;
-    tx.commit().await.map_err(ocore_store::Error::from)?;
-    Ok(())
+    Ok(instances::observe(conn, &blind).await?)
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    DEFINITIONS, Hands,
+    DEFINITIONS, Hands, alerts,
     engine::Limits,
     faults::Faults,
     leader,
@@ -48,6 +48,7 @@ impl Runtime {
             limits: Limits::default(),
         };
         let worker = Worker::start(hands.clone(), worker, stopping.clone()).await?;
+        tokio::spawn(alerts::deliver(hands.clone(), stopping.clone()));
         let leader = Uuid::now_v7();
         tokio::spawn(leader::lead(
             hands.clone(),

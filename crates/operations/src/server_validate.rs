@@ -9,7 +9,7 @@ use ocore_domain::{
 };
 use ocore_fleet::{ExpectedKey, Host, Script};
 use ocore_store::{
-    PgConnection, operations,
+    PgConnection, checks, operations,
     servers::{self, Credentials, Server},
 };
 use secrecy::SecretString;
@@ -134,6 +134,9 @@ async fn connect(ctx: &Ctx) -> Result<(), Problem> {
         Privilege::DockerOnly => "The user is not root and may not use sudo without a password",
     });
     ctx.hands().hosts().adopt(server.id, host).await;
+    // What the looks showed before is past.
+    let mut conn = ctx.store().connection().await?;
+    checks::ssh_answered(&mut conn, server.id, server.organization_id).await?;
     Ok(())
 }
 

@@ -568,3 +568,17 @@ pub async fn observe(conn: &mut PgConnection, seen: &[Observation]) -> Result<()
     .await?;
     Ok(())
 }
+
+/// What instances are for.
+pub async fn environments(
+    conn: &mut PgConnection,
+    ids: &[uuid::Uuid],
+) -> Result<Vec<(uuid::Uuid, EnvironmentType)>> {
+    let rows = sqlx::query!(
+        r#"select id, environment_type as "environment: EnvironmentType" from instances where id = any($1)"#,
+        ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.environment)).collect())
+}

@@ -11,9 +11,14 @@
 
 pub mod activity;
 pub mod admin;
+pub mod alerts;
 pub mod api_keys;
 pub mod audit;
+pub mod availability;
+pub mod channels;
+pub mod checks;
 pub mod connected_accounts;
+pub mod deliveries;
 pub mod device_logins;
 pub mod dumps;
 pub mod embedded;
@@ -32,6 +37,7 @@ pub mod operations;
 pub mod organizations;
 mod page;
 pub mod passkeys;
+pub mod people_told;
 pub mod placement;
 pub mod ports;
 pub mod recovery_codes;

@@ -24,6 +24,8 @@ pub(crate) struct Plane {
     runs: u32,
     /// A PostgreSQL that is not its own.
     database: Option<String>,
+    /// What else its configuration says.
+    settings: Vec<(&'static str, String)>,
 }
 
 /// What one call of the CLI gave.
@@ -39,8 +41,17 @@ impl Plane {
         Self::start_on(None)
     }
 
+    /// With the embedded PostgreSQL, and configured further.
+    pub(crate) fn start_with(settings: Vec<(&'static str, String)>) -> Self {
+        Self::start_so(None, settings)
+    }
+
     /// With a PostgreSQL elsewhere.
     pub(crate) fn start_on(database: Option<String>) -> Self {
+        Self::start_so(database, Vec::new())
+    }
+
+    fn start_so(database: Option<String>, settings: Vec<(&'static str, String)>) -> Self {
         let dir = tempfile::Builder::new().prefix("ocore-e2e-").tempdir().unwrap();
         let mut plane = Self {
             dir: Rc::new(dir),
@@ -49,6 +60,7 @@ impl Plane {
             token: String::new(),
             runs: 0,
             database,
+            settings,
         };
         plane.up();
         let made = plane
@@ -72,6 +84,7 @@ impl Plane {
             token: self.token.clone(),
             runs: 0,
             database: self.database.clone(),
+            settings: self.settings.clone(),
         };
         second.up();
         second
@@ -173,6 +186,7 @@ impl Plane {
                 format!("{CANARY}-encryption-key-of-32-characters"),
             )
             .env("OCORE_FAULTS", self.faults())
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         if let Some(database) = &self.database {
             command.env("DATABASE_URL", database);

@@ -70,6 +70,7 @@ impl Server {
         ocore_testbed::start(self.0).unwrap();
         ocore_testbed::heal(self.0).unwrap();
         ocore_testbed::wait_ready(self.0).unwrap();
+        ocore_testbed::lose(self.0, 0).unwrap();
         ocore_testbed::unbare(self.0).unwrap();
         self.sh("rm -f /var/lib/docker/full.test; docker info >/dev/null
                  docker ps -aq | xargs -r docker rm -fv >/dev/null

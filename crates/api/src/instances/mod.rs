@@ -176,7 +176,7 @@ async fn accepted(conn: &mut PgConnection, instance: InstanceId, operation: Oper
 }
 
 /// The instance of this slug, name or id, if it is the bearer's.
-async fn find(
+pub(crate) async fn find(
     conn: &mut PgConnection,
     organization: OrganizationId,
     id_or_slug: &str,

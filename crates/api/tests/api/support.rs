@@ -15,6 +15,7 @@ use ocore_domain::{
     access::{Permissions, Scope, SystemRole},
     server::{DockerRoute, Privilege, ServerFacts, ServerStatus},
 };
+use ocore_notify::Notifier;
 use ocore_operations::Hands;
 use ocore_store::{
     Sealer, Store,
@@ -107,18 +108,28 @@ impl Client {
 
     /// One of a router that checks no permission.
     pub(crate) async fn unguarded(pool: PgPool) -> Self {
-        Self::of(pool, installation(), Api::unguarded).await
+        Self::of(pool, installation(), Notifier::default(), Api::unguarded).await
     }
 
     /// One of an installation of its own kind.
     pub(crate) async fn with(pool: PgPool, installation: Installation) -> Self {
-        Self::of(pool, installation, |api| api).await
+        Self::of(pool, installation, Notifier::default(), |api| api).await
     }
 
-    async fn of(pool: PgPool, installation: Installation, change: impl FnOnce(Api) -> Api) -> Self {
+    /// One of an installation that tells people of alerts.
+    pub(crate) async fn telling(pool: PgPool, installation: Installation, notifier: Notifier) -> Self {
+        Self::of(pool, installation, notifier, |api| api).await
+    }
+
+    async fn of(
+        pool: PgPool,
+        installation: Installation,
+        notifier: Notifier,
+        change: impl FnOnce(Api) -> Api,
+    ) -> Self {
         let store = Store::new(pool.clone(), Sealer::new(&"k".repeat(32).into(), &[]));
         let notifications = Notifications::listen(pool);
-        let hands = Hands::new(store.clone(), notifications.clone());
+        let hands = Hands::new(store.clone(), notifications.clone()).with_notifier(notifier);
         let (_, token) = api_keys::create(
             &mut store.connection().await.unwrap(),
             &NewApiKey::administrator(OrganizationId::DEFAULT, "test"),

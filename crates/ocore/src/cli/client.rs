@@ -149,6 +149,12 @@ impl Client {
             .await
     }
 
+    /// Changes a part.
+    pub(crate) async fn patch(&self, path: &[&str], content: &impl Serialize) -> Result<Value, Failure> {
+        self.change(self.request(Method::PATCH, path, &[])?.json(content))
+            .await
+    }
+
     /// Changes what is still as it was read, if a tag tells.
     pub(crate) async fn put_if(
         &self,

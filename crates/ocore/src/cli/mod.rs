@@ -1,8 +1,10 @@
 //! The command line: a client of the HTTP API, and of nothing else.
 
+mod alert;
 mod api_key;
 mod audit;
 mod changed;
+mod channel;
 mod client;
 mod confirm;
 mod connection;
@@ -80,6 +82,10 @@ pub(crate) enum Command {
     Account(Resource<person::AccountCommand>),
     /// Sessions: where one is signed in. It takes a person's token.
     Session(Resource<person::SessionCommand>),
+    /// Alerts: what is wrong, and by which rules that is told.
+    Alert(Resource<alert::Command>),
+    /// Channels: the ways by which people are told of alerts.
+    Channel(Resource<channel::Command>),
     /// The record of who did what, and whether it is as it was written.
     Audit(Resource<audit::Command>),
     /// All accounts, organizations and keys, for who administers the installation.
@@ -146,6 +152,8 @@ pub(crate) async fn run(command: Command) -> ExitCode {
             }
             verbs!(it, audit::run)
         }
+        Command::Alert(it) => verbs!(it, alert::run),
+        Command::Channel(it) => verbs!(it, channel::run),
         Command::Server(it) => verbs!(it, server::run),
         Command::Instance(it) => verbs!(it, instance::run),
         Command::Operation(it) => verbs!(it, operation::run),
