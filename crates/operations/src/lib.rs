@@ -17,6 +17,8 @@ mod logs;
 mod noop;
 mod observer;
 mod parts;
+mod polling;
+mod rollup;
 mod runtime;
 pub mod server_remove;
 pub mod server_validate;

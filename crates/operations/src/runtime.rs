@@ -15,6 +15,7 @@ use crate::{
     expiry,
     faults::Faults,
     observer::Observer,
+    polling, rollup,
     worker::{self, Worker},
 };
 
@@ -103,7 +104,7 @@ async fn lead(hands: Hands, id: Uuid, every: Duration, stopping: CancellationTok
         match (mine, &work) {
             (true, None) => {
                 let stop = stopping.child_token();
-                work = Some((stop.clone(), tokio::spawn(look_after(hands.clone(), every, stop))));
+                work = Some((stop.clone(), tokio::spawn(lead_on(hands.clone(), every, stop))));
             }
             (false, Some(_)) => {
                 if let Some((stop, task)) = work.take() {
@@ -116,6 +117,15 @@ async fn lead(hands: Hands, id: Uuid, every: Duration, stopping: CancellationTok
     }
     if let Some((_, task)) = work {
         task.abort();
+    }
+}
+
+/// Everything the leader does, side by side: what waits for a server holds up nothing else.
+async fn lead_on(hands: Hands, every: Duration, stop: CancellationToken) {
+    tokio::select! {
+        () = look_after(hands.clone(), every, stop) => (),
+        () = rollup::keep_up(&hands) => (),
+        () = polling::keep_up(&hands) => (),
     }
 }
 

@@ -14,11 +14,11 @@ create table metric_resolutions (
 insert into metric_resolutions (resolution, keep) values
     (10, '1 hour'), (60, '24 hours'), (600, '7 days'), (7200, '30 days');
 
--- Minutes of servers and instances for which samples came so late that they may have been rolled up without them.
+-- Minutes of servers and instances for which samples came so late that they may have been rolled up without them. Only
+-- added to and taken from, never changed: writers and the one who rolls up do not wait for one another.
 create table metric_late (
     subject_id uuid        not null,
-    at         timestamptz not null,
-    primary key (subject_id, at)
+    at         timestamptz not null
 );
 
 -- A row is told apart by (server, at): what arrives twice changes nothing.

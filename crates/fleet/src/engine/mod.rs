@@ -10,6 +10,7 @@ mod one_shot;
 mod spec;
 mod transport;
 mod upload;
+mod usage;
 mod volume;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -24,6 +25,7 @@ pub use exec::Exec;
 pub use spec::{ContainerSpec, Mount, PortBinding, Restart};
 pub(crate) use transport::{Bounds, Dial};
 pub use upload::UploadFile;
+pub use usage::Usage;
 
 /// The labels by which oCore knows what is its own. What does not bear them it never removes.
 pub mod label {

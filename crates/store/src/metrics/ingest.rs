@@ -99,8 +99,6 @@ async fn write(conn: &mut PgConnection, rows: &Rows) -> Result<Option<Ingested>>
             from (select server_id, at from server_rows union all select instance_id, at from instance_rows)
                 as written (subject, at)
             where at < now() - interval '45 seconds'
-            order by 1, 2
-            on conflict do nothing
         ),
         latest as (
             insert into server_latest

@@ -9,12 +9,17 @@ mod detail;
 mod ingest;
 pub mod partitions;
 mod retention;
+mod rollup;
+mod rollup_sql;
 mod rows;
+mod silent;
 mod spans;
 
 pub use detail::Detail;
 pub use ingest::{Given, Ingested, ingest, ingest_all};
 pub use retention::{Retention, set_retention};
+pub use rollup::{RolledUp, roll_up, roll_up_at};
+pub use silent::{AGENT_SILENT_SECONDS, without_agent};
 
 use serde::{Deserialize, Serialize};
 

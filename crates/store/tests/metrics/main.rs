@@ -3,4 +3,5 @@
 
 mod ingest;
 mod partitions;
+mod rollup;
 mod support;
