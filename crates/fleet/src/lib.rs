@@ -17,7 +17,7 @@ mod supervise;
 pub use access::{Access, Credential, ExpectedKey};
 pub use engine::{
     Archive, Container, ContainerSpec, ContainerState, Engine, EngineInfo, Exec, Labels, Mount, PortBinding,
-    Restart, UploadFile, label,
+    Restart, UploadFile, Usage, label,
 };
 pub use host::{Finished, Host, LineSink, Script};
 pub use host_key::HostKey;

@@ -566,3 +566,38 @@ async fn an_archive_flows_from_one_engine_into_another() {
     drop(archive);
     wait_until("it is ended", KILLED, || !runs(&words));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_container_uses_is_what_it_does_also_over_ssh() {
+    let sshd = Sshd::start("");
+    let over_ssh = connect(&sshd.access()).await.unwrap().0;
+    let (place, local) = (Place::new("usage"), engine().await);
+    let spec = ContainerSpec {
+        memory_bytes: Some(64 << 20),
+        ..place.spec(&["sh", "-c", "while :; do :; done"])
+    };
+    local.create_container(&spec).await.unwrap();
+    local.start(&place.name).await.unwrap();
+    for engine in [local, over_ssh.engine().await.unwrap()] {
+        let used = async || {
+            let all = engine.usage().await.unwrap();
+            all.into_iter().find(|usage| usage.name == place.name).unwrap()
+        };
+        let (before, begun) = (used().await, Instant::now());
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let (after, seconds) = (used().await, begun.elapsed().as_secs_f64());
+        #[expect(clippy::cast_precision_loss, reason = "seconds")]
+        let burnt = (after.cpu_nanos - before.cpu_nanos) as f64 / 1e9;
+        // Others use the machine too, but a whole core for itself it cannot exceed.
+        assert!(
+            burnt > 0.2 * seconds && burnt < 1.1 * seconds,
+            "{burnt} of {seconds}"
+        );
+        assert_eq!(after.instance.as_deref(), Some(place.name.as_str()));
+        assert_eq!(after.memory_limit, 64 << 20);
+        assert!(
+            after.memory > 0 && after.memory < 64 << 20 && after.processes >= 1,
+            "{after:?}"
+        );
+    }
+}

@@ -12,7 +12,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Hands, alerts::Evaluation, expiry::Expiry, observer::Observer};
+use crate::{
+    Hands, alerts::Evaluation, expiry::Expiry, observer::Observer, polling::Polling, rollup::Rollup,
+};
 
 /// The one process that looks after everything holds this lease.
 const LEADER: &str = "leader";
@@ -37,6 +39,8 @@ pub(crate) trait Duty: Send + 'static {
 fn duties(health_interval: Duration) -> Vec<Box<dyn Duty>> {
     vec![
         Box::new(Observer::new(health_interval)),
+        Box::new(Polling::default()),
+        Box::new(Rollup),
         Box::new(Evaluation),
         Box::new(Expiry),
     ]

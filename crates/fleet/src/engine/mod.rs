@@ -11,6 +11,7 @@ mod spec;
 mod transfer;
 mod transport;
 mod upload;
+mod usage;
 mod volume;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -26,6 +27,7 @@ pub use spec::{ContainerSpec, Mount, PortBinding, Restart};
 pub use transfer::Archive;
 pub(crate) use transport::{Bounds, Dial};
 pub use upload::UploadFile;
+pub use usage::Usage;
 
 /// The labels by which oCore knows what is its own. What does not bear them it never removes.
 pub mod label {
