@@ -7,6 +7,7 @@
 mod access;
 mod activity;
 mod admin;
+mod agent;
 mod api_keys;
 mod audit_logs;
 mod auth;
@@ -50,7 +51,7 @@ use ocore_store::{Store, notifications::Notifications};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::{Routes, Walled},
+    access::{AgentTokens, Routes, Walled},
     limits::{Limit, Limiter},
 };
 
@@ -75,6 +76,8 @@ pub struct Api {
     pub(crate) closing: CancellationToken,
     /// What this installation is.
     pub(crate) installation: Arc<Installation>,
+    /// Whose the tokens of agents are.
+    pub(crate) agents: AgentTokens,
     #[cfg(feature = "unguarded")]
     unguarded: bool,
 }
@@ -94,6 +97,7 @@ impl Api {
             hands,
             closing,
             installation: Arc::new(installation),
+            agents: AgentTokens::default(),
             #[cfg(feature = "unguarded")]
             unguarded: false,
         }
@@ -158,6 +162,7 @@ fn routes() -> Routes {
         .merge(problems::routes())
         .merge(auth::routes())
         .merge(user::routes())
+        .merge(agent::routes())
         .merge(servers::routes())
         .merge(instances::routes())
         .merge(operations::routes())

@@ -14,12 +14,15 @@ use ocore_store::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::AgentSource;
+
 /// The rows, what is heard of them, and the servers. Cheap to clone.
 #[derive(Clone)]
 pub struct Hands {
     store: Store,
     notifications: Notifications,
     hosts: Arc<Hosts>,
+    agents: Arc<AgentSource>,
     hard_stop: CancellationToken,
 }
 
@@ -36,8 +39,23 @@ impl Hands {
             store,
             notifications,
             hosts: Arc::new(Hosts::new()),
+            agents: Arc::default(),
             hard_stop: CancellationToken::new(),
         }
+    }
+
+    /// The same with what this installation gives its agents.
+    #[must_use]
+    pub fn with_agents(self, agents: AgentSource) -> Self {
+        Self {
+            agents: Arc::new(agents),
+            ..self
+        }
+    }
+
+    /// What this installation gives its agents.
+    pub(crate) fn agents(&self) -> &AgentSource {
+        &self.agents
     }
 
     /// The rows.

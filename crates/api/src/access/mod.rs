@@ -7,6 +7,7 @@
 
 mod act;
 mod address;
+mod agent;
 mod allowed;
 mod change;
 pub(crate) mod cookies;
@@ -17,17 +18,18 @@ mod routes;
 mod walled;
 
 pub(crate) use act::Act;
+pub(crate) use agent::AgentTokens;
 pub use address::Proxies;
 #[cfg(test)]
 pub(crate) use allowed::Origin;
-pub(crate) use allowed::{Allowed, Reader};
+pub(crate) use allowed::{Allowed, Reader, unauthenticated};
 pub(crate) use change::Change;
 #[cfg(test)]
 pub(crate) use identify::Identified;
 pub(crate) use identify::{identify, sender};
 pub use need::Requirement;
 pub(crate) use need::{
-    Anyone, ApiKeys, AuditLogs, Backups, InTenancy, Instances, Manage, Member, Members, Monitoring, Need,
+    Agent, Anyone, ApiKeys, AuditLogs, Backups, InTenancy, Instances, Manage, Member, Members, Monitoring, Need,
     Operations, Organization, OutsideTenancy, Owner, Roles, ServerAdmin, Servers, SignedIn, View,
 };
 pub(crate) use principal::{Actor, Membership, Principal};

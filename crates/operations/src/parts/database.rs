@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{
+    agent,
     psql::{self, identifier, literal},
     template::Template,
 };
@@ -62,6 +63,7 @@ pub(crate) async fn create(
         own(instance, secrets, template)
     )?;
     psql::run(engine, &name, &own).await?;
+    agent::watch(engine, &name).await?;
     psql::query(
         engine,
         "postgres",

@@ -1,5 +1,6 @@
 //! The parts of an instance on its server, each made and taken away by steps that may be repeated.
 
+pub(crate) mod agent;
 pub(crate) mod container;
 pub(crate) mod database;
 pub(crate) mod dump;
