@@ -20,6 +20,7 @@ use hkdf::Hkdf;
 use ocore_api::{Proxies, Settings, Signup, limits::Quotas};
 use ocore_mail::{LogLinks, Mailer, Smtp};
 use ocore_sso::{Login, Provider};
+use ocore_store::metrics::Retention;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use tracing_subscriber::EnvFilter;
@@ -60,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     /// How often every instance is looked at.
     pub(crate) health_interval: Duration,
+    /// How long what was measured is kept.
+    pub(crate) metrics_retention: Retention,
     /// How long running steps may go on after the signal to stop.
     pub(crate) shutdown_grace: Duration,
     /// The address people enter in their browsers.
@@ -245,6 +248,7 @@ impl Config {
             log,
             log_format,
             health_interval: read.seconds("OCORE_HEALTH_INTERVAL", 1..=3600, 15),
+            metrics_retention: read.retention(),
             shutdown_grace: read.seconds("OCORE_SHUTDOWN_GRACE", 0..=3600, 30),
             app_url: read
                 .origin("APP_URL")
@@ -395,28 +399,35 @@ impl Reader {
         }
     }
 
+    /// Four times, for raw samples and rollups of 60, 600 and 7200 seconds.
+    fn retention(&mut self) -> Retention {
+        const NAME: &str = "OCORE_METRICS_RETENTION";
+        let Some(text) = self.text(NAME) else {
+            return Retention::default();
+        };
+        let times: Option<Vec<TimeDelta>> = text.split(',').map(|time| time_of(time.trim())).collect();
+        let retention = match times.as_deref() {
+            Some(&[raw, minute, ten_minutes, two_hours]) => Some(Retention {
+                raw,
+                rollups: [minute, ten_minutes, two_hours],
+            }),
+            _ => None,
+        };
+        retention.filter(Retention::holds).unwrap_or_else(|| {
+            let mend = "Use four times, none shorter than the one before: raw samples (30m or more), then averages over \
+                        1 minute (2h or more), 10 minutes (12h or more) and 2 hours (2d or more), as in `1h,24h,7d,30d`.";
+            self.fault(NAME, &format!("is `{text}`"), mend);
+            Retention::default()
+        })
+    }
+
     /// A time with its unit: `90s`, `15m`, `1h`, `30d`.
     fn time(&mut self, name: &'static str, default: TimeDelta) -> TimeDelta {
         let Some(text) = self.text(name) else {
             return default;
         };
-        let (number, unit) =
-            text.split_at(text.len() - usize::from(!text.ends_with(|c: char| c.is_ascii_digit())));
-        let seconds = match unit {
-            "s" | "" => Some(1),
-            "m" => Some(60),
-            "h" => Some(3600),
-            "d" => Some(86_400),
-            _ => None,
-        };
-        let time = number
-            .parse::<u32>()
-            .ok()
-            .zip(seconds)
-            .map(|(number, unit)| i64::from(number) * unit)
-            .filter(|seconds| (60..=366 * 86_400).contains(seconds));
-        if let Some(seconds) = time {
-            return TimeDelta::seconds(seconds);
+        if let Some(time) = time_of(&text) {
+            return time;
         }
         self.fault(
             name,
@@ -625,6 +636,22 @@ impl Reader {
     }
 }
 
+/// A time from a minute to a year, with its unit; seconds without one.
+fn time_of(text: &str) -> Option<TimeDelta> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "s" | "" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let seconds = i64::from(number.parse::<u32>().ok()?) * seconds;
+    (60..=366 * 86_400)
+        .contains(&seconds)
+        .then(|| TimeDelta::seconds(seconds))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -700,6 +727,7 @@ mod tests {
             ("OCORE_LOG", "info,=="),
             ("OCORE_LOG_FORMAT", "xml"),
             ("OCORE_HEALTH_INTERVAL", "0"),
+            ("OCORE_METRICS_RETENTION", "1h,24h,7d"),
             ("OCORE_SHUTDOWN_GRACE", "-1"),
             ("PG_BIN", "bin"),
         ];
@@ -723,6 +751,26 @@ mod tests {
             fault.contains("DB_POOL_MAX_CONNS is 4. Use a number from 5 to 1000."),
             "{fault}"
         );
+    }
+
+    #[test]
+    fn what_is_coarser_is_kept_longer() {
+        let with = |kept| config(&[("ENVIRONMENT", "development"), ("OCORE_METRICS_RETENTION", kept)]);
+        let kept = with("2h, 2d,14d,365d").unwrap().metrics_retention;
+        assert_eq!(
+            (kept.raw, kept.rollups[2]),
+            (TimeDelta::hours(2), TimeDelta::days(365))
+        );
+        for wrong in [
+            "1h",
+            "1h,24h,7d,30d,1d",
+            "1m,24h,7d,30d",
+            "1h,24h,30d,7d",
+            "1h,24h,7d,30\u{fc}",
+        ] {
+            let fault = with(wrong).unwrap_err().to_string();
+            assert!(fault.contains("OCORE_METRICS_RETENTION is"), "{fault}");
+        }
     }
 
     #[test]

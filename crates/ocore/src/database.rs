@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ocore_domain::Problem;
-use ocore_store::{Sealer, Store, embedded::Embedded, migrate, notifications::Notifications};
+use ocore_store::{Sealer, Store, embedded::Embedded, metrics, migrate, notifications::Notifications};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -99,6 +99,11 @@ async fn prepare(
     migrate(direct.as_ref().unwrap_or(&store).pool())
         .await
         .map_err(Problem::from)?;
+    let mut conn = store.connection().await.map_err(Problem::from)?;
+    metrics::set_retention(&mut conn, &config.metrics_retention)
+        .await
+        .map_err(Problem::from)?;
+    drop(conn);
     Ok((store, direct))
 }
 

@@ -3,12 +3,30 @@
 -- time by whoever leads. No foreign keys: a write must not lock the server's row, and a removed server's past stays until
 -- its partitions go.
 
+-- How long each resolution (seconds) is kept, what its partitions cover, and up to when it was made from the finer one.
+create table metric_resolutions (
+    resolution   integer primary key,
+    keep         interval    not null,
+    kept_from    timestamptz,
+    kept_until   timestamptz,
+    rolled_until timestamptz
+);
+insert into metric_resolutions (resolution, keep) values
+    (10, '1 hour'), (60, '24 hours'), (600, '7 days'), (7200, '30 days');
+
+-- Minutes of servers and instances for which samples came so late that they may have been rolled up without them.
+create table metric_late (
+    subject_id uuid        not null,
+    at         timestamptz not null,
+    primary key (subject_id, at)
+);
+
 -- A row is told apart by (server, at): what arrives twice changes nothing.
 create table server_samples (
     organization_id     uuid        not null,
     server_id           uuid        not null,
     at                  timestamptz not null,
-    -- When it arrived: late samples make old rollups anew.
+    -- When it arrived.
     received_at         timestamptz not null default now(),
     -- 'agent' or 'ssh'.
     source              text        not null,
@@ -87,8 +105,9 @@ create table instance_samples (
     primary key (instance_id, at)
 ) partition by range (at);
 
--- Averages over `resolution` seconds from `at` on: 60, 600 or 7200. Amounts (bytes, kills, requests, errors) are sums,
--- sizes are the last ones. `samples` says how many raw samples stand behind a row.
+-- Averages over `resolution` seconds from `at` on: 60, 600 or 7200, each sample weighed by the seconds it is over. Amounts
+-- (bytes moved, kills, requests, errors) are sums; limits, totals, uptime and what is longest are the greatest; sizes in use
+-- are averages. `samples` says how many raw samples stand behind a row.
 create table server_rollups (
     resolution          integer     not null,
     organization_id     uuid        not null,
@@ -186,6 +205,8 @@ create table server_latest (
     detail          jsonb       not null
 );
 
+alter table metric_resolutions enable row level security;
+alter table metric_late enable row level security;
 alter table server_samples enable row level security;
 alter table instance_samples enable row level security;
 alter table server_rollups enable row level security;

@@ -26,6 +26,7 @@ pub mod invite_links;
 pub mod leases;
 pub mod login_attempts;
 pub mod members;
+pub mod metrics;
 mod migrate;
 pub mod notifications;
 pub mod one_time_tokens;

@@ -1,0 +1,36 @@
+//! What was measured on servers and of instances: raw samples and rollups, in partitions that are dropped when their time
+//! is over.
+
+#[expect(
+    clippy::struct_field_names,
+    reason = "fields are named as in the JSON, with their units"
+)]
+mod detail;
+mod ingest;
+pub mod partitions;
+mod retention;
+mod rows;
+mod spans;
+
+pub use detail::Detail;
+pub use ingest::{Given, Ingested, ingest, ingest_all};
+pub use retention::{Retention, set_retention};
+
+use serde::{Deserialize, Serialize};
+
+/// Seconds between raw samples, as the agent takes them.
+pub const RAW: i32 = 10;
+
+/// The resolutions of rollups in seconds, each made from the one before; the first is made from raw samples.
+pub const ROLLUPS: [i32; 3] = [60, 600, 7200];
+
+/// Who measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "lowercase")]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
+pub enum Source {
+    /// The agent on the server.
+    Agent,
+    /// This process, over SSH.
+    Ssh,
+}
