@@ -61,7 +61,7 @@ async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow
         .await
         .map_err(|error| deaf(config.listen, &error))?;
     let notifications = database.notifications();
-    let hands = Hands::new(database.store.clone(), notifications.clone());
+    let hands = Hands::new(database.store.clone(), notifications.clone()).with_agents(config.agents());
     let runtime = Runtime::start(hands.clone(), runtime_config(config)).await?;
     let closing = CancellationToken::new();
     let stopping = CancellationToken::new();

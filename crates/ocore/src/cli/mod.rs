@@ -28,6 +28,7 @@ mod resolve;
 mod role;
 mod secret;
 mod server;
+mod server_agent;
 mod size;
 mod sse;
 mod values;

@@ -15,7 +15,7 @@ use super::{
     failure::Failure,
     output::{Column, ago, bytes, fields, table, text},
     resolve::{Page, find, list, rows, value},
-    secret,
+    secret, server_agent,
     values::one_of,
 };
 
@@ -50,6 +50,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Install, show and remove the agent of a server.
+    #[command(subcommand)]
+    Agent(server_agent::Command),
     /// Take a server out of oCore. It must have no instances.
     #[command(alias = "delete")]
     Remove {
@@ -231,6 +234,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
                 .await?;
             changed(session, answer, &wait, |answer| ready(&answer["server"])).await
         }
+        Command::Agent(command) => server_agent::run(session, command).await,
         Command::Remove {
             server,
             yes,

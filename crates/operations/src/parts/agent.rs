@@ -110,12 +110,6 @@ pub(crate) async fn remove(host: &dyn Host) -> Result<(), Problem> {
     root(host, script, "Removing the agent").await.map(drop)
 }
 
-/// Whether anything of an agent is there. Asks for no more than any user may do.
-pub(crate) async fn is_there(host: &dyn Host) -> Result<bool, Problem> {
-    let script = format!("if [ -e {UNIT} ] || [ -e {BINARY} ] || [ -e {FOLDER} ]; then echo yes; fi");
-    let answer = host.run(Script::new(script)).await?.success("Looking for the agent")?;
-    Ok(answer.trim() == "yes")
-}
 
 fn removal() -> String {
     // A unit that is not there is none to be stopped; one that fails to stop is.

@@ -113,6 +113,18 @@ pub async fn open_for_subject(conn: &mut PgConnection, subject: Uuid) -> Result<
     Ok(operation)
 }
 
+/// Whether an operation of a kind waits or works on a subject.
+pub async fn is_open(conn: &mut PgConnection, subject: Uuid, kind: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (select from operations
+                          where subject_id = $1 and kind = $2 and state in ('queued', 'running', 'undoing')) as "is!""#,
+        subject,
+        kind,
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// The operation that was begun last on a subject.
 pub async fn newest_for_subject(conn: &mut PgConnection, subject: Uuid) -> Result<Option<OperationId>> {
     Ok(sqlx::query_scalar!(
