@@ -55,6 +55,11 @@ pub fn server(i: u8) -> Server {
     }
 }
 
+/// This machine, as the servers see it.
+pub fn gateway() -> String {
+    Ipv4Addr::new(10, 77, 0, 1).to_string()
+}
+
 /// Runs a shell script as root on a server, not by SSH but from outside: it works with the network cut too.
 pub fn exec(i: u8, script: &str) -> Result<Output> {
     output(&mut docker::docker(&[

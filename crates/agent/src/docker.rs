@@ -153,7 +153,7 @@ impl Docker {
     }
 
     /// What a container writes from now on.
-    pub(crate) async fn follow(&self, id: &str, since: i64) -> Result<Incoming, Fault> {
+    pub(crate) async fn follow(&self, id: &str, since: u64) -> Result<Incoming, Fault> {
         let path = format!("/containers/{id}/logs?follow=1&stdout=1&stderr=1&since={since}");
         self.ask(&path).await
     }

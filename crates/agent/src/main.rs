@@ -7,11 +7,13 @@ mod docker;
 mod fault;
 mod files;
 mod host;
+mod odoo;
+mod postgres;
 mod push;
 mod ring;
+mod run;
 mod sampler;
 mod tls;
-mod run;
 
 use std::{env, path::PathBuf, process::ExitCode};
 

@@ -19,6 +19,8 @@ use crate::{
     docker::Docker,
     fault::{Fault, say, warn},
     host::Machine,
+    odoo,
+    postgres::Asker,
     push::{Outcome, Way, deliver_all, deliver_next},
     ring::Ring,
     sampler::Shared,
@@ -37,7 +39,14 @@ pub(crate) async fn run(path: &str) -> Result<(), Fault> {
         warn("the URL is http: the token and the samples go over the network for everybody to read");
     }
     if let Some(socket) = &config.docker {
-        tokio::spawn(shared.clone().keep_listing(Docker::new(socket.clone())));
+        let docker = Docker::new(socket.clone());
+        tokio::spawn(shared.clone().keep_listing(docker.clone()));
+        tokio::spawn(odoo::follow_logs(shared.clone(), docker));
+        tokio::spawn(odoo::measure_files(shared.clone()));
+        // Without a password it does without PostgreSQL's figures.
+        if let (Some(container), Ok(password)) = (&config.postgres, credential("postgres")) {
+            tokio::spawn(Asker::new(shared.clone(), container.clone(), password).keep_asking());
+        }
     }
     let delivering = tokio::spawn(deliver_all(way()?, ring.clone(), more.clone()));
     say(&format!("watching the server {} for {}", config.server, config.url));
@@ -57,7 +66,8 @@ pub(crate) async fn run(path: &str) -> Result<(), Fault> {
             _ = end.recv() => break,
         }
         count += 1;
-        let fully = count % per_push == 0;
+        // The very first is brought at once: whoever waits for it knows that all is well.
+        let fully = count % per_push == 1;
         keep(&shared, &mut machine, &ring, fully);
         if fully {
             more.notify_one();

@@ -1,11 +1,12 @@
 //! Samples: the machine, its containers, and what slower askers found out meanwhile.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use ocore_telemetry::{Odoo, Postgres, Sample};
+use ocore_telemetry::{Postgres, Sample};
 use tokio::time::sleep;
 
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     fault::{Fault, Once},
     files::Files,
     host::Machine,
+    odoo::Facts,
 };
 
 /// How often it is asked which containers run.
@@ -29,7 +31,9 @@ pub(crate) struct State {
     pub(crate) files: Files,
     pub(crate) containers: Containers,
     pub(crate) postgres: Option<Postgres>,
-    pub(crate) odoo: Vec<Odoo>,
+    pub(crate) odoo: Facts,
+    /// The containers whose logs are followed, with the instance of each.
+    pub(crate) followed: HashMap<String, String>,
 }
 
 impl Shared {
@@ -40,7 +44,8 @@ impl Shared {
             files,
             containers,
             postgres: None,
-            odoo: Vec::new(),
+            odoo: Facts::default(),
+            followed: HashMap::new(),
         })))
     }
 
@@ -89,13 +94,14 @@ impl Shared {
             containers,
             postgres,
             odoo,
+            ..
         } = &mut *state;
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seen = containers.sample(files);
         let name_of = |cgroup: &str| containers.name_of(cgroup);
         let host = machine.sample(files, containers.docker_root.as_deref(), fully, &name_of)?;
         let (postgres, odoo) = if fully {
-            (postgres.take(), std::mem::take(odoo))
+            (postgres.take(), odoo.tell(containers, files))
         } else {
             (None, Vec::new())
         };

@@ -24,6 +24,8 @@ pub(crate) struct Plane {
     runs: u32,
     /// A PostgreSQL that is not its own.
     database: Option<String>,
+    /// Whether servers reach it, and agents are to be had.
+    has_agents: bool,
 }
 
 /// What one call of the CLI gave.
@@ -39,8 +41,17 @@ impl Plane {
         Self::start_on(None)
     }
 
+    /// With the embedded PostgreSQL, where the servers reach it, and with agents for them.
+    pub(crate) fn start_with_agents() -> Self {
+        Self::start_as(None, true)
+    }
+
     /// With a PostgreSQL elsewhere.
     pub(crate) fn start_on(database: Option<String>) -> Self {
+        Self::start_as(database, false)
+    }
+
+    fn start_as(database: Option<String>, has_agents: bool) -> Self {
         let dir = tempfile::Builder::new().prefix("ocore-e2e-").tempdir().unwrap();
         let mut plane = Self {
             dir: Rc::new(dir),
@@ -49,6 +60,7 @@ impl Plane {
             token: String::new(),
             runs: 0,
             database,
+            has_agents,
         };
         plane.up();
         let made = plane
@@ -72,6 +84,7 @@ impl Plane {
             token: self.token.clone(),
             runs: 0,
             database: self.database.clone(),
+            has_agents: self.has_agents,
         };
         second.up();
         second
@@ -177,6 +190,12 @@ impl Plane {
         if let Some(database) = &self.database {
             command.env("DATABASE_URL", database);
         }
+        if self.has_agents {
+            command
+                .env("OCORE_LISTEN", format!("0.0.0.0:{}", self.port))
+                .env("OCORE_AGENT_URL", format!("http://{}:{}", ocore_testbed::gateway(), self.port))
+                .env("OCORE_AGENT_BINARY", agent());
+        }
         command
     }
 
@@ -267,6 +286,11 @@ impl Plane {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let (body, status) = text.rsplit_once('\n').unwrap_or(("", "0"));
         (status.trim().parse().unwrap_or(0), body.to_owned())
+    }
+
+    /// Where it listens.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn get(&self, path: &str) -> Value {
@@ -366,6 +390,14 @@ fn free_port() -> u16 {
 fn binary() -> PathBuf {
     std::env::var_os("OCORE_BIN").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/ocore"),
+        PathBuf::from,
+    )
+}
+
+/// The agent, as it is given away.
+pub(crate) fn agent() -> PathBuf {
+    std::env::var_os("OCORE_AGENT_BIN").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/x86_64-unknown-linux-gnu/agent/ocore-agent"),
         PathBuf::from,
     )
 }

@@ -2,7 +2,7 @@
 
 use ocore_telemetry::{Cpu, Host};
 
-use crate::files::{percent, risen};
+use crate::files::percent;
 
 /// Ticks by what they were spent on.
 #[derive(Clone, Copy, Debug, Default)]
