@@ -9,7 +9,6 @@ use crate::{
     workspace,
 };
 
-
 /// Builds it, and says where it is.
 pub(crate) fn command() -> Result<()> {
     println!("{}", build()?.display());
@@ -20,7 +19,16 @@ pub(crate) fn command() -> Result<()> {
 pub(crate) fn build() -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     // With a target named, the flags do not reach what only builds.
-    run(cargo(&["build", "--quiet", "-p", "ocore-agent", "--profile", "agent", "--target", &target])
-        .env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
+    run(cargo(&[
+        "build",
+        "--quiet",
+        "-p",
+        "ocore-agent",
+        "--profile",
+        "agent",
+        "--target",
+        &target,
+    ])
+    .env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
     Ok(workspace::target().join(target).join("agent/ocore-agent"))
 }

@@ -67,7 +67,8 @@ impl Hierarchy {
                 }
                 Some("cgroup") => {
                     for controller in words.nth(1).unwrap_or_default().split(',') {
-                        one.entry(controller.to_owned()).or_insert_with(|| place.to_owned());
+                        one.entry(controller.to_owned())
+                            .or_insert_with(|| place.to_owned());
                     }
                 }
                 _ => {}
@@ -183,7 +184,10 @@ fn one([cpu, cpuacct, memory, blkio, pids]: [&String; 5], files: &mut Files) -> 
     if let Some(text) = files.read(&format!("{blkio}/blkio.throttle.io_service_bytes_recursive")) {
         for line in text.lines() {
             let mut words = line.split_ascii_whitespace().skip(1);
-            let (kind, bytes) = (words.next(), words.next().and_then(|word| word.parse::<u64>().ok()));
+            let (kind, bytes) = (
+                words.next(),
+                words.next().and_then(|word| word.parse::<u64>().ok()),
+            );
             match kind {
                 Some("Read") => counters.read += bytes.unwrap_or(0),
                 Some("Write") => counters.written += bytes.unwrap_or(0),
@@ -220,7 +224,10 @@ mod tests {
     #[test]
     fn both_kinds_of_mounts_are_told_apart() {
         let two = "30 25 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n";
-        assert_eq!(Hierarchy::of(two), Some(Hierarchy::Two("/sys/fs/cgroup".to_owned())));
+        assert_eq!(
+            Hierarchy::of(two),
+            Some(Hierarchy::Two("/sys/fs/cgroup".to_owned()))
+        );
         let both = "31 25 0:30 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n\
                     32 25 0:31 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n\
                     33 25 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
@@ -241,12 +248,21 @@ mod tests {
         write(
             &own,
             &[
-                ("cpu.stat", "usage_usec 5000\nuser_usec 1\nnr_periods 10\nnr_throttled 4\nthrottled_usec 3\n"),
+                (
+                    "cpu.stat",
+                    "usage_usec 5000\nuser_usec 1\nnr_periods 10\nnr_throttled 4\nthrottled_usec 3\n",
+                ),
                 ("memory.current", "1000\n"),
-                ("memory.stat", "anon 500\nfile 400\ninactive_file 300\nactive_file 100\n"),
+                (
+                    "memory.stat",
+                    "anon 500\nfile 400\ninactive_file 300\nactive_file 100\n",
+                ),
                 ("memory.max", "max\n"),
                 ("memory.events", "low 0\noom 3\noom_kill 2\n"),
-                ("io.stat", "8:0 rbytes=100 wbytes=200 rios=1 wios=2\n8:16 rbytes=1 wbytes=2\n"),
+                (
+                    "io.stat",
+                    "8:0 rbytes=100 wbytes=200 rios=1 wios=2\n8:16 rbytes=1 wbytes=2\n",
+                ),
                 ("pids.current", "7\n"),
             ],
         );
@@ -275,10 +291,15 @@ mod tests {
         let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let names = ["cpu", "cpuacct", "memory", "blkio", "pids"];
         let mounts = names.map(|name| (name.to_owned(), place(name)));
-        let text = format!("8:pids:/docker/{ID}\n7:blkio:/docker/{ID}\n4:memory:/docker/{ID}\n1:cpu,cpuacct:/docker/{ID}\n0::/\n");
+        let text = format!(
+            "8:pids:/docker/{ID}\n7:blkio:/docker/{ID}\n4:memory:/docker/{ID}\n1:cpu,cpuacct:/docker/{ID}\n0::/\n"
+        );
         let group = Hierarchy::One(mounts.into()).group(&text).unwrap();
         let own = |name: &str| folder.path().join(name).join("docker").join(ID);
-        write(&own("cpu"), &[("cpu.stat", "nr_periods 10\nnr_throttled 1\nthrottled_time 9\n")]);
+        write(
+            &own("cpu"),
+            &[("cpu.stat", "nr_periods 10\nnr_throttled 1\nthrottled_time 9\n")],
+        );
         write(&own("cpuacct"), &[("cpuacct.usage", "7000000\n")]);
         write(
             &own("memory"),
@@ -286,12 +307,18 @@ mod tests {
                 ("memory.usage_in_bytes", "1000\n"),
                 ("memory.stat", "inactive_file 1\ntotal_inactive_file 300\n"),
                 ("memory.limit_in_bytes", "9223372036854771712\n"),
-                ("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"),
+                (
+                    "memory.oom_control",
+                    "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
+                ),
             ],
         );
         write(
             &own("blkio"),
-            &[("blkio.throttle.io_service_bytes_recursive", "8:0 Read 100\n8:0 Write 200\n8:0 Sync 300\nTotal 300\n")],
+            &[(
+                "blkio.throttle.io_service_bytes_recursive",
+                "8:0 Read 100\n8:0 Write 200\n8:0 Sync 300\nTotal 300\n",
+            )],
         );
         write(&own("pids"), &[("pids.current", "7\n")]);
         let wanted = Counters {
@@ -310,7 +337,10 @@ mod tests {
 
     #[test]
     fn the_container_of_a_process_is_in_its_path() {
-        assert_eq!(container_id(&format!("0::/system.slice/docker-{ID}.scope\n")), Some(ID));
+        assert_eq!(
+            container_id(&format!("0::/system.slice/docker-{ID}.scope\n")),
+            Some(ID)
+        );
         assert_eq!(container_id(&format!("0::/docker/{ID}\n")), Some(ID));
         assert_eq!(container_id("0::/init.scope\n"), None);
     }

@@ -29,10 +29,13 @@ pub(crate) struct Config {
 
 impl Config {
     pub(crate) fn read(path: &str) -> Result<Self, Fault> {
-        let text = fs::read_to_string(path).map_err(|error| Fault(format!("{path} cannot be read: {error}")))?;
+        let text =
+            fs::read_to_string(path).map_err(|error| Fault(format!("{path} cannot be read: {error}")))?;
         let config: Self = toml::from_str(&text).map_err(|error| Fault(format!("{path}: {error}")))?;
         if !matches!(config.url.scheme(), "https" | "http") || config.url.host().is_none() {
-            return Err(Fault(format!("{path}: `url` must begin with https:// and name a host")));
+            return Err(Fault(format!(
+                "{path}: `url` must begin with https:// and name a host"
+            )));
         }
         Ok(config)
     }
@@ -41,14 +44,18 @@ impl Config {
 /// A secret that systemd passes: a file of this name in a folder that only this service can read.
 pub(crate) fn credential(name: &str) -> Result<SecretString, Fault> {
     let folder = env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| {
-        Fault("CREDENTIALS_DIRECTORY is not set: the agent is started by systemd, which passes its token".to_owned())
+        Fault(
+            "CREDENTIALS_DIRECTORY is not set: the agent is started by systemd, which passes its token"
+                .to_owned(),
+        )
     })?;
     secret(&Path::new(&folder).join(name))
 }
 
 /// The secret in a file.
 pub(crate) fn secret(path: &Path) -> Result<SecretString, Fault> {
-    let text = fs::read_to_string(path).map_err(|error| Fault(format!("{} cannot be read: {error}", path.display())))?;
+    let text = fs::read_to_string(path)
+        .map_err(|error| Fault(format!("{} cannot be read: {error}", path.display())))?;
     match text.trim() {
         "" => Err(Fault(format!("{} is empty", path.display()))),
         text => Ok(text.into()),
@@ -69,7 +76,17 @@ mod tests {
         };
         let config = read("url = \"https://ocore.example.com\"\nserver = \"s\"\n").unwrap();
         assert_eq!((config.server.as_str(), config.docker), ("s", None));
-        assert!(read("url = \"ftp://x\"\nserver = \"s\"\n").unwrap_err().0.contains("https://"));
-        assert!(read("url = \"https://x\"\nserver = \"s\"\ntoken = \"t\"\n").unwrap_err().0.contains("token"));
+        assert!(
+            read("url = \"ftp://x\"\nserver = \"s\"\n")
+                .unwrap_err()
+                .0
+                .contains("https://")
+        );
+        assert!(
+            read("url = \"https://x\"\nserver = \"s\"\ntoken = \"t\"\n")
+                .unwrap_err()
+                .0
+                .contains("token")
+        );
     }
 }

@@ -1,10 +1,6 @@
 //! The machine's containers: which there are, and what each uses.
 
-use std::{
-    collections::HashMap,
-    fs,
-    time::Instant,
-};
+use std::{collections::HashMap, fs, time::Instant};
 
 use ocore_telemetry::Container;
 
@@ -102,7 +98,11 @@ impl Containers {
 
     /// What each used since the sample before; one that was not seen before is seen next time.
     pub(crate) fn sample(&mut self, files: &mut Files) -> Vec<Container> {
-        let mut samples: Vec<Container> = self.known.values_mut().filter_map(|known| known.sample(files)).collect();
+        let mut samples: Vec<Container> = self
+            .known
+            .values_mut()
+            .filter_map(|known| known.sample(files))
+            .collect();
         samples.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         samples
     }
@@ -158,12 +158,16 @@ impl Known {
         }
         let Some(text) = files.read(&format!("/proc/{}/net/dev", self.pid)) else {
             // What it had counted so far stays what it was.
-            return self.before.map_or((0, 0), |before| (before.received, before.sent));
+            return self
+                .before
+                .map_or((0, 0), |before| (before.received, before.sent));
         };
         text.lines()
             .filter_map(network_counters)
             .filter(|(name, _)| *name != "lo")
-            .fold((0, 0), |(received, sent), (_, one)| (received + one.received, sent + one.sent))
+            .fold((0, 0), |(received, sent), (_, one)| {
+                (received + one.received, sent + one.sent)
+            })
     }
 }
 

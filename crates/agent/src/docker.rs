@@ -121,7 +121,10 @@ impl Listed {
 
     /// The folder on the machine that is seen there in the container.
     pub(crate) fn folder(&self, destination: &str, docker_root: &str) -> Option<String> {
-        let mount = self.mounts.iter().find(|mount| mount.destination == destination)?;
+        let mount = self
+            .mounts
+            .iter()
+            .find(|mount| mount.destination == destination)?;
         if !mount.source.is_empty() {
             return Some(mount.source.clone());
         }
@@ -162,9 +165,13 @@ impl Docker {
         let read = async {
             let body = self.ask(path).await?;
             let whole = Limited::new(body, LONGEST).collect().await;
-            let bytes = whole.map_err(|error| Fault(format!("the Docker Engine's answer broke off: {error}")))?;
-            serde_json::from_slice(&bytes.to_bytes())
-                .map_err(|error| Fault(format!("the Docker Engine's answer to {path} is not understood: {error}")))
+            let bytes =
+                whole.map_err(|error| Fault(format!("the Docker Engine's answer broke off: {error}")))?;
+            serde_json::from_slice(&bytes.to_bytes()).map_err(|error| {
+                Fault(format!(
+                    "the Docker Engine's answer to {path} is not understood: {error}"
+                ))
+            })
         };
         let late = |_| Fault(format!("the Docker Engine did not answer {path} in time"));
         timeout(PATIENCE, read).await.map_err(late)?
@@ -172,8 +179,11 @@ impl Docker {
 
     /// Each on a connection of its own: they are rare, and a kept one costs memory all the time.
     async fn ask(&self, path: &str) -> Result<Incoming, Fault> {
-        let fault = |error: &dyn std::fmt::Display| Fault(format!("{} does not answer: {error}", self.socket));
-        let stream = UnixStream::connect(&self.socket).await.map_err(|error| fault(&error))?;
+        let fault =
+            |error: &dyn std::fmt::Display| Fault(format!("{} does not answer: {error}", self.socket));
+        let stream = UnixStream::connect(&self.socket)
+            .await
+            .map_err(|error| fault(&error))?;
         let (mut sender, connection): (SendRequest<Empty<Bytes>>, _) = http1::Builder::new()
             .max_buf_size(16 << 10)
             .handshake(TokioIo::new(stream))
@@ -184,9 +194,15 @@ impl Docker {
             .header("host", "docker")
             .body(Empty::new())
             .map_err(|error| fault(&error))?;
-        let answer = sender.send_request(request).await.map_err(|error| fault(&error))?;
+        let answer = sender
+            .send_request(request)
+            .await
+            .map_err(|error| fault(&error))?;
         if !answer.status().is_success() {
-            return Err(Fault(format!("the Docker Engine answered {path} with {}", answer.status())));
+            return Err(Fault(format!(
+                "the Docker Engine answered {path} with {}",
+                answer.status()
+            )));
         }
         Ok(answer.into_body())
     }
@@ -204,9 +220,18 @@ mod tests {
             {"Id":"e8","Names":[],"Labels":null,"Mounts":[{"Source":"/x","Destination":"/y"}]}]"#;
         let listed: Vec<Listed> = serde_json::from_str(text).unwrap();
         let [one, two] = listed.as_slice() else { panic!() };
-        assert_eq!((one.name(), one.label("sh.ocore.instance")), ("ocore-acme", Some("i")));
-        assert_eq!((one.address(), one.is_on_host_network()), (Some("172.18.0.2"), false));
-        assert_eq!(one.folder("/var/lib/odoo", "/d").as_deref(), Some("/d/volumes/v/_data"));
+        assert_eq!(
+            (one.name(), one.label("sh.ocore.instance")),
+            ("ocore-acme", Some("i"))
+        );
+        assert_eq!(
+            (one.address(), one.is_on_host_network()),
+            (Some("172.18.0.2"), false)
+        );
+        assert_eq!(
+            one.folder("/var/lib/odoo", "/d").as_deref(),
+            Some("/d/volumes/v/_data")
+        );
         assert_eq!((two.name(), two.label("x"), two.address()), ("", None, None));
         assert_eq!(two.folder("/y", "/d").as_deref(), Some("/x"));
     }

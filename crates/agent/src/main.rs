@@ -65,7 +65,9 @@ fn command(mut words: impl Iterator<Item = String>) -> Result<Command, Fault> {
             "--docker" => docker = Some(value()?),
             "--seconds" => {
                 let text = value()?;
-                seconds = text.parse().map_err(|_| Fault(format!("{text} is no number of seconds")))?;
+                seconds = text
+                    .parse()
+                    .map_err(|_| Fault(format!("{text} is no number of seconds")))?;
             }
             _ => return Err(Fault(format!("{word} is not known"))),
         }

@@ -107,7 +107,7 @@ impl Asker {
             Some(client) if !client.is_closed() => client,
             _ => self.connect(address, "postgres").await?,
         };
-        if self.round % SIZES_EVERY == 0 {
+        if self.round.is_multiple_of(SIZES_EVERY) {
             let rows = client.query(SIZES, &[]).await?;
             self.sizes = rows
                 .iter()
@@ -140,11 +140,14 @@ impl Asker {
         let row = client.query_one(STATE, &[]).await?;
         let count = |at: usize| u32::try_from(row.get::<_, i64>(at)).unwrap_or(0);
         let (hits, reads): (i64, i64) = (row.get(5), row.get(6));
-        let cache_hits = self.blocks.replace((hits, reads)).and_then(|(hits_before, reads_before)| {
-            let since = |now: i64, before: i64| u64::try_from(now - before).unwrap_or(0);
-            let (hits, reads) = (since(hits, hits_before), since(reads, reads_before));
-            (hits + reads > 0).then(|| percent(hits, hits + reads))
-        });
+        let cache_hits = self
+            .blocks
+            .replace((hits, reads))
+            .and_then(|(hits_before, reads_before)| {
+                let since = |now: i64, before: i64| u64::try_from(now - before).unwrap_or(0);
+                let (hits, reads) = (since(hits, hits_before), since(reads, reads_before));
+                (hits + reads > 0).then(|| percent(hits, hits + reads))
+            });
         let (mut databases, mut instances) = (Vec::new(), Vec::new());
         for row in client.query(DATABASES, &[]).await? {
             let (name, connections, comment): (String, i64, String) = (row.get(0), row.get(1), row.get(2));
@@ -179,7 +182,10 @@ impl Asker {
     /// The address of its container, by which only this machine reaches it.
     fn address(&self) -> Option<IpAddr> {
         let state = self.shared.lock();
-        let known = state.containers.iter().find(|known| known.listed.name() == self.container)?;
+        let known = state
+            .containers
+            .iter()
+            .find(|known| known.listed.name() == self.container)?;
         known.listed.address()?.parse().ok()
     }
 
@@ -207,7 +213,10 @@ impl From<tokio_postgres::Error> for Fault {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "seconds are told with seven digits")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "seconds are told with seven digits"
+)]
 fn seconds(seconds: f64) -> f32 {
     seconds.max(0.0) as f32
 }

@@ -34,7 +34,11 @@ pub(crate) async fn run(path: &str) -> Result<(), Fault> {
     let config = Config::read(path)?;
     let token = credential("token")?;
     let way = || Way::new(&config.url, config.ca.as_deref(), token.clone(), boot_id());
-    let (shared, ring, more) = (Shared::new(), Arc::new(Mutex::new(Ring::new())), Arc::new(Notify::new()));
+    let (shared, ring, more) = (
+        Shared::new(),
+        Arc::new(Mutex::new(Ring::new())),
+        Arc::new(Notify::new()),
+    );
     if config.url.scheme() == "http" {
         warn("the URL is http: the token and the samples go over the network for everybody to read");
     }
@@ -49,12 +53,18 @@ pub(crate) async fn run(path: &str) -> Result<(), Fault> {
         }
     }
     let delivering = tokio::spawn(deliver_all(way()?, ring.clone(), more.clone()));
-    say(&format!("watching the server {} for {}", config.server, config.url));
+    say(&format!(
+        "watching the server {} for {}",
+        config.server, config.url
+    ));
     let mut machine = Machine::new();
     let mut end = signal(SignalKind::terminate()).map_err(|error| Fault(error.to_string()))?;
     // Servers that started together do not push together.
     let period = Duration::from_secs(SAMPLE_SECONDS);
-    let mut tick = interval_at(Instant::now() + period.mul_f64(rand::random_range(0.0..1.0)), period);
+    let mut tick = interval_at(
+        Instant::now() + period.mul_f64(rand::random_range(0.0..1.0)),
+        period,
+    );
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     // The first only marks where the next begins.
     shared.sample(&mut machine, true);

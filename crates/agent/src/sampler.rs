@@ -67,7 +67,9 @@ impl Shared {
         };
         let (listed, pids) = containers::ask(docker, unknown).await?;
         let mut state = self.lock();
-        let State { files, containers, .. } = &mut *state;
+        let State {
+            files, containers, ..
+        } = &mut *state;
         containers.update(listed, &pids, files);
         Ok(())
     }

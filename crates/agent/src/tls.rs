@@ -29,7 +29,9 @@ impl Tls {
             }
         }
         if roots.is_empty() {
-            return Err(Fault("no certificate authority is known: install ca-certificates".to_owned()));
+            return Err(Fault(
+                "no certificate authority is known: install ca-certificates".to_owned(),
+            ));
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
@@ -40,7 +42,11 @@ impl Tls {
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
 
-    pub(crate) async fn wrap(&self, host: &Host<&str>, stream: TcpStream) -> Result<TlsStream<TcpStream>, Fault> {
+    pub(crate) async fn wrap(
+        &self,
+        host: &Host<&str>,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, Fault> {
         let name = match host {
             Host::Domain(name) => {
                 ServerName::try_from((*name).to_owned()).map_err(|error| Fault(format!("{name}: {error}")))?

@@ -89,7 +89,10 @@ async fn make_role(ctx: &Ctx) -> Result<(), Problem> {
     let engine = host.engine().await?;
     match agent::make_role(&*host, &engine).await {
         Err(problem) if matches!(problem.code, Code::DatabaseUnavailable | Code::DatabaseFailed) => {
-            ctx.warn(format!("PostgreSQL's figures will be missing: {}", problem.detail));
+            ctx.warn(format!(
+                "PostgreSQL's figures will be missing: {}",
+                problem.detail
+            ));
             agent::without_role(&*host).await
         }
         made => made,

@@ -97,7 +97,10 @@ pub(crate) struct AgentFile {
 
 impl AgentFile {
     fn new(bytes: Vec<u8>) -> Self {
-        let checksum = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let checksum = Sha256::digest(&bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Self { bytes, checksum }
     }
 

@@ -114,7 +114,9 @@ async fn remove_agent(ctx: &Ctx) -> Result<(), Problem> {
     let removed = async { agent::remove(&*ctx.host().await?).await };
     match removed.await {
         Err(problem) if ctx.params::<Kept>()?.force => {
-            ctx.warn(format!("The agent is left there, and its token opens nothing: {problem}"));
+            ctx.warn(format!(
+                "The agent is left there, and its token opens nothing: {problem}"
+            ));
         }
         removed => removed?,
     }

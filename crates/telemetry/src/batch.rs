@@ -73,7 +73,12 @@ impl Sample {
 
 impl Batch {
     /// The bytes of a batch of samples that are encoded already: whoever keeps them encoded need not keep them otherwise.
-    pub fn assemble(version: &str, boot_id: &str, lost: u64, samples: &[&[u8]]) -> Result<Vec<u8>, Malformed> {
+    pub fn assemble(
+        version: &str,
+        boot_id: &str,
+        lost: u64,
+        samples: &[&[u8]],
+    ) -> Result<Vec<u8>, Malformed> {
         let empty = Self {
             version: version.to_owned(),
             boot_id: boot_id.to_owned(),

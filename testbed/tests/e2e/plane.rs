@@ -193,7 +193,10 @@ impl Plane {
         if self.has_agents {
             command
                 .env("OCORE_LISTEN", format!("0.0.0.0:{}", self.port))
-                .env("OCORE_AGENT_URL", format!("http://{}:{}", ocore_testbed::gateway(), self.port))
+                .env(
+                    "OCORE_AGENT_URL",
+                    format!("http://{}:{}", ocore_testbed::gateway(), self.port),
+                )
                 .env("OCORE_AGENT_BINARY", agent());
         }
         command

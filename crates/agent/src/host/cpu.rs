@@ -116,7 +116,10 @@ mod tests {
         );
         let cpu = host.cpu;
         // 50 user, 30 system, 80 idle, 20 waiting, 20 stolen: 200 in all.
-        assert!(near(cpu.usage, 50.0) && near(cpu.user, 25.0) && near(cpu.system, 15.0), "{cpu:?}");
+        assert!(
+            near(cpu.usage, 50.0) && near(cpu.user, 25.0) && near(cpu.system, 15.0),
+            "{cpu:?}"
+        );
         assert!(near(cpu.iowait, 10.0) && near(cpu.steal, 10.0), "{cpu:?}");
         assert!(host.cores.len() == 1 && near(host.cores[0], 50.0));
     }

@@ -114,7 +114,10 @@ mod tests {
             ("vda", 51_200, 102_400, 20)
         );
         // 100 ms over 20 requests; busy for 500 of 2000 ms.
-        assert!((disk.await_ms - 5.0).abs() < 0.001 && (disk.utilization - 25.0).abs() < 0.001, "{disk:?}");
+        assert!(
+            (disk.await_ms - 5.0).abs() < 0.001 && (disk.utilization - 25.0).abs() < 0.001,
+            "{disk:?}"
+        );
         assert!(counters("254 0 vda 1 2").is_none());
     }
 }

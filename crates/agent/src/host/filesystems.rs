@@ -79,12 +79,16 @@ fn parse(line: &str) -> Option<(&str, &str, bool)> {
     let (device, _, mount) = (words.next()?, words.next()?, words.next()?);
     let mut words = right.split(' ');
     let (kind, source) = (words.next()?, words.next()?);
-    let is_disk = (source.starts_with("/dev/") || kind == "zfs") && kind != "squashfs" && !kind.starts_with("fuse");
+    let is_disk =
+        (source.starts_with("/dev/") || kind == "zfs") && kind != "squashfs" && !kind.starts_with("fuse");
     Some((device, mount, is_disk))
 }
 
 fn is_within(path: &str, mount: &str) -> bool {
-    mount == "/" || path.strip_prefix(mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    mount == "/"
+        || path
+            .strip_prefix(mount)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The kernel writes a space as `\040`.

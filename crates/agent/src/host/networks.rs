@@ -71,7 +71,8 @@ pub(crate) fn counters(line: &str) -> Option<(&str, Counters)> {
 /// made of others, which would count twice.
 fn is_outside(name: &str) -> bool {
     let inside = [
-        "veth", "br-", "docker", "virbr", "cni", "flannel", "cali", "tun", "tap", "wg", "dummy", "ifb", "vnet",
+        "veth", "br-", "docker", "virbr", "cni", "flannel", "cali", "tun", "tap", "wg", "dummy", "ifb",
+        "vnet",
     ];
     let sys = Path::new("/sys/class/net").join(name);
     name != "lo"

@@ -135,9 +135,7 @@ impl Processes {
             .and_then(Stat::read)?
             .name
             .to_owned();
-        let container = files
-            .read(&format!("/proc/{pid}/cgroup"))
-            .and_then(container_of);
+        let container = files.read(&format!("/proc/{pid}/cgroup")).and_then(container_of);
         Some(Process {
             pid,
             name,
@@ -200,6 +198,9 @@ mod tests {
                 |used| used.ticks,
             );
         }
-        assert_eq!(kept.iter().map(|used| used.ticks).collect::<Vec<_>>(), [9, 8, 7, 5, 3]);
+        assert_eq!(
+            kept.iter().map(|used| used.ticks).collect::<Vec<_>>(),
+            [9, 8, 7, 5, 3]
+        );
     }
 }

@@ -92,7 +92,10 @@ mod tests {
         // Newer versions say more after it.
         assert_eq!(request(&format!("{LINE} ro")), request(LINE));
         assert_eq!(request(&LINE.replace("/web/login", "/websocket")), None);
-        assert_eq!(request("2026-11-25 10:00:00,123 1 INFO odoo_acme odoo.modules.loading: loaded"), None);
+        assert_eq!(
+            request("2026-11-25 10:00:00,123 1 INFO odoo_acme odoo.modules.loading: loaded"),
+            None
+        );
         assert_eq!(request("x werkzeug: \"GET / HTTP/1.1\" 200 - - - -"), None);
     }
 

@@ -60,7 +60,8 @@ impl Facts {
     /// What there is to tell of the instances that run.
     pub(crate) fn tell(&mut self, containers: &Containers, files: &mut Files) -> Vec<Odoo> {
         let running: HashSet<&str> = containers.iter().filter_map(Known::instance).collect();
-        self.kept.retain(|instance, _| running.contains(instance.as_str()));
+        self.kept
+            .retain(|instance, _| running.contains(instance.as_str()));
         let mut requests = std::mem::take(&mut self.requests);
         let tell = |known: &Known| {
             let instance = known.instance()?;

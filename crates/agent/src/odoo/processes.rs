@@ -61,7 +61,10 @@ pub(super) fn look(list: &str, files: &mut Files) -> Option<Workers> {
 fn workers(seen: &[Seen]) -> Option<Workers> {
     let is_odoo = |pid| seen.iter().any(|one| one.pid == pid);
     let first = seen.iter().find(|one| !is_odoo(one.parent))?;
-    let children = || seen.iter().filter(|one| one.parent == first.pid && !one.is_gevent);
+    let children = || {
+        seen.iter()
+            .filter(|one| one.parent == first.pid && !one.is_gevent)
+    };
     let of = |seen: &mut dyn Iterator<Item = &Seen>| {
         seen.fold(Workers::default(), |so_far, one| Workers {
             count: so_far.count + 1,
@@ -100,7 +103,13 @@ mod tests {
             ..one(9, 5, 900)
         };
         // Worker 7 has begun another program, which is none.
-        let seen = [one(5, 1, 200), one(6, 5, 300), one(7, 5, 400), gevent, one(8, 7, 999)];
+        let seen = [
+            one(5, 1, 200),
+            one(6, 5, 300),
+            one(7, 5, 400),
+            gevent,
+            one(8, 7, 999),
+        ];
         let wanted = Workers {
             count: 2,
             largest: 400 << 20,

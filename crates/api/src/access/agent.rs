@@ -35,8 +35,8 @@ impl AgentTokens {
             None => {
                 let mut conn = store.store().connection().await?;
                 let found = agents::open(&mut conn, &hash).await?;
-                let opened =
-                    found.ok_or_else(|| unauthenticated("The agent's token is not valid, or not any more"))?;
+                let opened = found
+                    .ok_or_else(|| unauthenticated("The agent's token is not valid, or not any more"))?;
                 self.believe(hash, opened);
                 opened
             }

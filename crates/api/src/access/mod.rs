@@ -18,8 +18,8 @@ mod routes;
 mod walled;
 
 pub(crate) use act::Act;
-pub(crate) use agent::AgentTokens;
 pub use address::Proxies;
+pub(crate) use agent::AgentTokens;
 #[cfg(test)]
 pub(crate) use allowed::Origin;
 pub(crate) use allowed::{Allowed, Reader, unauthenticated};
@@ -29,8 +29,8 @@ pub(crate) use identify::Identified;
 pub(crate) use identify::{identify, sender};
 pub use need::Requirement;
 pub(crate) use need::{
-    Agent, Anyone, ApiKeys, AuditLogs, Backups, InTenancy, Instances, Manage, Member, Members, Monitoring, Need,
-    Operations, Organization, OutsideTenancy, Owner, Roles, ServerAdmin, Servers, SignedIn, View,
+    Agent, Anyone, ApiKeys, AuditLogs, Backups, InTenancy, Instances, Manage, Member, Members, Monitoring,
+    Need, Operations, Organization, OutsideTenancy, Owner, Roles, ServerAdmin, Servers, SignedIn, View,
 };
 pub(crate) use principal::{Actor, Membership, Principal};
 pub use routes::Route;

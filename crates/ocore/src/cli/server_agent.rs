@@ -57,20 +57,31 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
     match command {
         Command::Install { wait, .. } => {
             let answer = client.post(&["servers", id, "agent"], &json!({})).await?;
-            changed(session, answer, &wait, |_| format!("The agent of `{name}` is heard.\n")).await
+            changed(session, answer, &wait, |_| {
+                format!("The agent of `{name}` is heard.\n")
+            })
+            .await
         }
         Command::Status { .. } => {
             let agent = client.get(&["servers", id, "agent"], &[]).await?;
             session.output.result(&agent, || show(&agent))
         }
         Command::Rotate { wait, .. } => {
-            let answer = client.post(&["servers", id, "agent", "rotate"], &json!({})).await?;
-            changed(session, answer, &wait, |_| format!("The agent of `{name}` uses its new token.\n")).await
+            let answer = client
+                .post(&["servers", id, "agent", "rotate"], &json!({}))
+                .await?;
+            changed(session, answer, &wait, |_| {
+                format!("The agent of `{name}` uses its new token.\n")
+            })
+            .await
         }
         Command::Remove { force, wait, .. } => {
             let query = [("force", force.to_string())];
             let answer = client.delete(&["servers", id, "agent"], &query).await?;
-            changed(session, answer, &wait, |_| format!("The agent of `{name}` is removed.\n")).await
+            changed(session, answer, &wait, |_| {
+                format!("The agent of `{name}` is removed.\n")
+            })
+            .await
         }
     }
 }

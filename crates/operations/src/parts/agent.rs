@@ -14,6 +14,8 @@ const BINARY: &str = "/usr/local/bin/ocore-agent";
 const FOLDER: &str = "/etc/ocore-agent";
 /// The unit.
 const UNIT: &str = "/etc/systemd/system/ocore-agent.service";
+/// Where the configuration names the authorities to be trusted.
+const CA_LINE: &str = "ca = \"/etc/ocore-agent/ca.pem\"\n";
 /// What was there before, while it is being changed.
 const BEFORE: &str = "/etc/ocore-agent.before";
 const UNIT_TEXT: &str = include_str!("ocore-agent.service");
@@ -58,7 +60,9 @@ pub(crate) async fn look(host: &dyn Host, socket: &str) -> Result<Seen, Problem>
         return Err(Problem::new(
             Code::AgentUnsupported,
             format!("The server cannot have the agent: {what}"),
-            format!("The agent needs systemd {SYSTEMD} or newer. Without an agent the server is looked at over SSH."),
+            format!(
+                "The agent needs systemd {SYSTEMD} or newer. Without an agent the server is looked at over SSH."
+            ),
         ));
     }
     let group = value("group");
@@ -77,7 +81,9 @@ pub(crate) async fn keep_before(host: &dyn Host) -> Result<(), Problem> {
            cp -a {FOLDER} {BEFORE}.part/folder; mv {BEFORE}.part {BEFORE}
          fi"
     );
-    root(host, Script::new(script), "Keeping the agent that is there").await.map(drop)
+    root(host, Script::new(script), "Keeping the agent that is there")
+        .await
+        .map(drop)
 }
 
 /// What was kept is not needed any more.
@@ -99,9 +105,13 @@ pub(crate) async fn put_back(host: &dyn Host) -> Result<(), Problem> {
          fi",
         removal()
     );
-    root(host, Script::new(script).timeout(Duration::from_secs(60)), "Putting the agent back")
-        .await
-        .map(drop)
+    root(
+        host,
+        Script::new(script).timeout(Duration::from_secs(60)),
+        "Putting the agent back",
+    )
+    .await
+    .map(drop)
 }
 
 /// Takes the agent off the server, with its configuration and its secrets.
@@ -109,7 +119,6 @@ pub(crate) async fn remove(host: &dyn Host) -> Result<(), Problem> {
     let script = Script::new(format!("set -e; {}", removal())).timeout(Duration::from_secs(60));
     root(host, script, "Removing the agent").await.map(drop)
 }
-
 
 fn removal() -> String {
     // A unit that is not there is none to be stopped; one that fails to stop is.
@@ -127,7 +136,8 @@ pub(crate) async fn put_binary(host: &dyn Host, file: &AgentFile) -> Result<bool
         return Ok(false);
     }
     put(host, BINARY, 0o755, SecretSlice::from(file.bytes().to_vec())).await?;
-    let label = format!("if command -v restorecon >/dev/null; then restorecon {BINARY}; fi; {BINARY} --version");
+    let label =
+        format!("if command -v restorecon >/dev/null; then restorecon {BINARY}; fi; {BINARY} --version");
     root(host, Script::new(label), "Trying the agent").await?;
     Ok(true)
 }
@@ -145,7 +155,13 @@ pub(crate) async fn configure(
     if let Some(ca) = way.ca {
         put_text(host, &format!("{FOLDER}/ca.pem"), 0o644, ca).await?;
     }
-    put_text(host, &format!("{FOLDER}/config.toml"), 0o644, &configuration(server, way, seen)).await?;
+    put_text(
+        host,
+        &format!("{FOLDER}/config.toml"),
+        0o644,
+        &configuration(server, way, seen),
+    )
+    .await?;
     put_token(host, token).await?;
     put_text(host, UNIT, 0o644, &unit(seen)).await
 }
@@ -190,10 +206,11 @@ fn configuration(server: ServerId, way: &Way<'_>, seen: &Seen) -> String {
         text(way.url)
     );
     if way.ca.is_some() {
-        lines += &format!("ca = \"{FOLDER}/ca.pem\"\n");
+        lines.push_str(CA_LINE);
     }
     if seen.docker_group.is_some() {
-        lines += &format!("docker = {}\npostgres = \"{POSTGRES}\"\n", text(way.docker_socket));
+        let docker = text(way.docker_socket);
+        lines = format!("{lines}docker = {docker}\npostgres = \"{POSTGRES}\"\n");
     }
     lines
 }
@@ -230,7 +247,8 @@ pub(crate) async fn check_way(host: &dyn Host, url: &str) -> Result<(), Problem>
 
 /// Starts it with what it was given.
 pub(crate) async fn restart(host: &dyn Host) -> Result<(), Problem> {
-    let script = "set -e; systemctl daemon-reload; systemctl enable -q ocore-agent; systemctl restart ocore-agent";
+    let script =
+        "set -e; systemctl daemon-reload; systemctl enable -q ocore-agent; systemctl restart ocore-agent";
     let script = Script::new(script).timeout(Duration::from_secs(60));
     root(host, script, "Starting the agent").await.map(drop)
 }
@@ -239,7 +257,8 @@ pub(crate) async fn restart(host: &dyn Host) -> Result<(), Problem> {
 pub(crate) async fn last_words(host: &dyn Host) -> String {
     let script = Script::new("journalctl -u ocore-agent -n 5 --no-pager -o cat 2>&1 | tail -c 600").as_root();
     let said = host.run(script).await;
-    said.map(|said| said.stdout.trim().replace('\n', " · ")).unwrap_or_default()
+    said.map(|said| said.stdout.trim().replace('\n', " · "))
+        .unwrap_or_default()
 }
 
 async fn root(host: &dyn Host, script: Script, what: &str) -> Result<String, Problem> {
@@ -294,7 +313,9 @@ pub(crate) async fn take_role_back(host: &dyn Host, engine: &Engine) -> Result<(
 
 /// It does without PostgreSQL's figures.
 pub(crate) async fn without_role(host: &dyn Host) -> Result<(), Problem> {
-    let script = Script::new(format!("umask 077; mkdir -p {FOLDER}; chmod 755 {FOLDER}; : >{FOLDER}/postgres"));
+    let script = Script::new(format!(
+        "umask 077; mkdir -p {FOLDER}; chmod 755 {FOLDER}; : >{FOLDER}/postgres"
+    ));
     root(host, script, "Making the agent's folder").await.map(drop)
 }
 
@@ -322,10 +343,16 @@ pub(crate) async fn drop_role(engine: &Engine) -> Result<(), Problem> {
         return Ok(());
     }
     let role = identifier(ROLE);
-    for database in databases(engine).await?.into_iter().chain(["postgres".to_owned()]) {
+    for database in databases(engine)
+        .await?
+        .into_iter()
+        .chain(["postgres".to_owned()])
+    {
         psql::query(engine, &database, &format!("drop owned by {role}")).await?;
     }
-    psql::query(engine, "postgres", &format!("drop role if exists {role}")).await.map(drop)
+    psql::query(engine, "postgres", &format!("drop role if exists {role}"))
+        .await
+        .map(drop)
 }
 
 /// The databases of instances.
@@ -381,7 +408,10 @@ mod tests {
         };
         let text = configuration(ServerId::new(), &way, &seen(Some("docker")));
         assert!(text.contains("url = \"https://ocore.example.com\"\n"), "{text}");
-        assert!(text.contains("ca = \"/etc/ocore-agent/ca.pem\"\n") && !text.contains("PEM"), "{text}");
+        assert!(
+            text.contains("ca = \"/etc/ocore-agent/ca.pem\"\n") && !text.contains("PEM"),
+            "{text}"
+        );
         assert!(text.contains("docker = \"/var/run/docker.sock\"\n"), "{text}");
         assert!(!configuration(ServerId::new(), &way, &seen(None)).contains("docker"));
     }

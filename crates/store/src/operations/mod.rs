@@ -21,7 +21,8 @@ pub use queue::{
     register_worker, release, rescue, unregister_worker, workers_on_host,
 };
 pub use read::{
-    Filter, cancel, cancel_requested, find, get, is_open, list, newest_for_subject, open_for_subject, steps_of,
+    Filter, cancel, cancel_requested, find, get, is_open, list, newest_for_subject, open_for_subject,
+    steps_of,
 };
 pub use steps::{set_step, start_undo};
 

@@ -56,7 +56,12 @@ pub(crate) struct Way {
 }
 
 impl Way {
-    pub(crate) fn new(url: &Url, ca: Option<&str>, token: SecretString, boot_id: String) -> Result<Self, Fault> {
+    pub(crate) fn new(
+        url: &Url,
+        ca: Option<&str>,
+        token: SecretString,
+        boot_id: String,
+    ) -> Result<Self, Fault> {
         let tls = match url.scheme() {
             "https" => Some(Tls::new(ca)?),
             _ => None,
@@ -119,7 +124,10 @@ impl Way {
             .header(header::USER_AGENT, format!("ocore-agent/{VERSION}"))
             .body(Full::new(body))
             .map_err(|error| broken(&error))?;
-        let answer = connection.send_request(request).await.map_err(|error| broken(&error))?;
+        let answer = connection
+            .send_request(request)
+            .await
+            .map_err(|error| broken(&error))?;
         let status = answer.status();
         // Read to its end, or the connection could not be used again.
         let text = Limited::new(answer.into_body(), 64 << 10)
@@ -143,7 +151,10 @@ impl Way {
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Fault> {
-        let host = self.url.host().ok_or_else(|| Fault("the URL names no host".to_owned()))?;
+        let host = self
+            .url
+            .host()
+            .ok_or_else(|| Fault("the URL names no host".to_owned()))?;
         let port = self.url.port_or_known_default().unwrap_or(443);
         let stream = open(&host, port).await?;
         let (sender, connection) = match &self.tls {
@@ -184,7 +195,11 @@ async fn open(host: &Host<&str>, port: u16) -> Result<TcpStream, Fault> {
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
-            Err(error) => last = Fault(format!("{host} port {port} cannot be reached at {address}: {error}")),
+            Err(error) => {
+                last = Fault(format!(
+                    "{host} port {port} cannot be reached at {address}: {error}"
+                ));
+            }
         }
     }
     Err(last)
@@ -252,3 +267,6 @@ pub(crate) async fn deliver_next(way: &mut Way, ring: &Mutex<Ring>) -> Option<Ou
     }
     Some(outcome)
 }
+
+#[cfg(test)]
+mod tests;
