@@ -1,5 +1,6 @@
 //! oCore's benchmarks. Each compares two things in one run, or takes one number, and says whether its target holds.
 
+mod agent;
 mod create;
 mod graphile;
 mod latency;
@@ -31,6 +32,12 @@ struct Arguments {
     /// A server to count SSH connections to, as user@address; without one they are not counted
     #[arg(long, env = "OCORE_BENCH_SSH", requires = "ssh_key")]
     ssh: Option<String>,
+    /// The agent as it is given away
+    #[arg(long, env = "OCORE_BENCH_AGENT", requires = "server")]
+    agent: Option<PathBuf>,
+    /// The container of the testbed's server on which it is measured
+    #[arg(long, env = "OCORE_BENCH_SERVER")]
+    server: Option<String>,
     /// The file with the private key for it
     #[arg(long, env = "OCORE_BENCH_SSH_KEY")]
     ssh_key: Option<PathBuf>,
@@ -46,6 +53,8 @@ enum Which {
     Create,
     /// Resident memory of `ocore serve`
     Memory,
+    /// The agent, beside another
+    Agent,
     All,
 }
 
@@ -70,6 +79,11 @@ async fn main() -> Result<()> {
     }
     if asked(Which::Memory) {
         report.keep("memory", memory::run(&arguments.ocore)?)?;
+    }
+    if asked(Which::Agent) {
+        if let Some((agent, server)) = arguments.agent.as_deref().zip(arguments.server.as_deref()) {
+            report.keep("agent", agent::run(agent, server).await?)?;
+        }
     }
     report.end()
 }

@@ -31,7 +31,7 @@ pub use fake_github::FakeGitHub;
 pub use images::{Origin, images, images_from_registry_or_built};
 pub use oidc_provider::{Authentication, OidcClient, OidcProvider};
 pub use packages::{Need, install};
-pub use server::{Server, cut, exec, heal, kill, lose, server, start, wait_ready};
+pub use server::{Server, cut, exec, gateway, heal, kill, lose, server, start, wait_ready};
 pub use smtp_catcher::{Mail, MailSecurity, SmtpCatcher};
 pub use tools::tools;
 pub use up::{down, list, up};

@@ -55,6 +55,11 @@ pub fn server(i: u8) -> Server {
     }
 }
 
+/// This machine, as the servers see it.
+pub fn gateway() -> String {
+    Ipv4Addr::new(10, 77, 0, 1).to_string()
+}
+
 /// Runs a shell script as root on a server, not by SSH but from outside: it works with the network cut too.
 pub fn exec(i: u8, script: &str) -> Result<Output> {
     output(&mut docker::docker(&[
@@ -136,7 +141,13 @@ pub fn kill(i: u8) -> Result<()> {
 /// Boots it.
 pub fn start(i: u8) -> Result<()> {
     docker::read(&["start", &server(i).name])?;
-    Ok(())
+    share_mounts(i)
+}
+
+/// What is mounted is seen by services too, as on every machine that boots: in a container systemd leaves that to who made
+/// it, and Docker does not do it. Without it systemd cannot pass secrets to a service.
+pub(crate) fn share_mounts(i: u8) -> Result<()> {
+    sh(i, "mount --make-rshared /").map(drop)
 }
 
 pub(crate) fn running(i: u8) -> Result<bool> {

@@ -10,7 +10,9 @@ use crate::{
     command::output,
     docker::{docker, look, read},
     images::{INSIDE, SERVER, ensure, load},
-    server::{NETWORK, PREFIX, SUBNET, Server, exec, heal, running, server, sh, start, wait_ready},
+    server::{
+        NETWORK, PREFIX, SUBNET, Server, exec, heal, running, server, sh, share_mounts, start, wait_ready,
+    },
 };
 
 /// Brings servers 1 to `n` up and whole: running, connected, with Docker, images and our key. What is already so
@@ -49,7 +51,10 @@ fn boot(i: u8, image: &str) -> Result<()> {
     if look(&["inspect", &name]).is_none() {
         return create(&server(i));
     }
-    if !running(i)? {
+    if running(i)? {
+        // One that a testbed before this began may lack it.
+        share_mounts(i)?;
+    } else {
         start(i)?;
     }
     heal(i)
@@ -75,7 +80,7 @@ fn create(server: &Server) -> Result<()> {
     }
     crate::command::read(run.arg(SERVER.tag))
         .with_context(|| format!("could not make server {}", server.number))?;
-    Ok(())
+    share_mounts(server.number)
 }
 
 /// Every capability this machine has. `--privileged` asks for all there are, and fails where one is missing. The

@@ -3,13 +3,14 @@
 use anyhow::Result;
 
 use crate::{
+    agent,
     process::{cargo, run},
     workspace,
 };
 
 /// Builds `ocore` and the benchmarks in release mode, and runs one of them or all.
 pub(crate) fn command(which: &str) -> Result<()> {
-    if which != "queue" {
+    if !["queue", "agent"].contains(&which) {
         run(&mut cargo(&["build", "--release", "--package", "ocore"]))?;
     }
     // A workspace of its own: what oCore is compared with is compiled here only. The rest is shared.
@@ -19,5 +20,11 @@ pub(crate) fn command(which: &str) -> Result<()> {
         .current_dir(&folder)
         .env("CARGO_TARGET_DIR", workspace::target())
         .env("OCORE_BENCH_BINARY", workspace::target().join("release/ocore"));
+    if ["agent", "all"].contains(&which) {
+        ocore_testbed::up(1)?;
+        bench
+            .env("OCORE_BENCH_AGENT", agent::build()?)
+            .env("OCORE_BENCH_SERVER", ocore_testbed::server(1).name);
+    }
     run(&mut bench)
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask`: the project's own commands.
 
+mod agent;
 mod arrows;
 mod bench;
 mod contract;
@@ -28,6 +29,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Build the agent as it is given away, and say where it is
+    Agent,
     /// Check what the other commands need, and install what is missing
     Setup,
     /// From nothing to a real Odoo on this machine
@@ -67,7 +70,7 @@ enum Task {
     /// Measure what has a target: the queue, a page of instances, creating an instance, memory
     Bench {
         /// Which of them
-        #[arg(default_value = "all", value_parser = ["queue", "list", "create", "memory", "all"])]
+        #[arg(default_value = "all", value_parser = ["queue", "list", "create", "memory", "agent", "all"])]
         which: String,
     },
     /// Servers of real parts on this machine: systemd, sshd, Docker Engine, Odoo
@@ -90,6 +93,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<ExitCode> {
     process::catch_signals()?;
     match task {
+        Task::Agent => agent::command(),
         Task::Setup => setup::command(),
         Task::Demo { once } => demo::command(once),
         Task::Test { fast } => return test::command(fast),

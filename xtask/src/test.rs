@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use ocore_testbed::command::output;
 
 use crate::{
-    arrows, contract, openapi,
+    agent, arrows, contract, openapi,
     postgres::{self, Postgres},
     process::{cargo, interrupted, run},
     setup, sql, workspace,
@@ -114,9 +114,11 @@ fn end_to_end() -> Result<()> {
         "faults",
     ]))?;
     let binary = workspace::target().join("debug/ocore");
+    let agent = agent::build()?;
     run(nextest("e2e")
         .args(["-p", "ocore-testbed"])
-        .env("OCORE_BIN", binary))
+        .env("OCORE_BIN", binary)
+        .env("OCORE_AGENT_BIN", agent))
 }
 
 fn nextest(profile: &str) -> Command {

@@ -45,7 +45,7 @@ impl PersonName {
 pub(crate) fn person<N: Need>(allowed: &Allowed<N>) -> Option<UserId> {
     match allowed.principal()?.actor {
         Actor::User { id, .. } => Some(id),
-        Actor::ApiKey { .. } => None,
+        Actor::ApiKey { .. } | Actor::Agent { .. } => None,
     }
 }
 

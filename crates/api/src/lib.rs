@@ -7,6 +7,7 @@
 mod access;
 mod activity;
 mod admin;
+mod agent;
 mod alerts;
 mod api_keys;
 mod audit_logs;
@@ -54,7 +55,7 @@ use ocore_store::{Store, notifications::Notifications};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::{Routes, Walled},
+    access::{AgentTokens, Routes, Walled},
     limits::{Limit, Limiter},
 };
 
@@ -79,6 +80,8 @@ pub struct Api {
     pub(crate) closing: CancellationToken,
     /// What this installation is.
     pub(crate) installation: Arc<Installation>,
+    /// Whose the tokens of agents are.
+    pub(crate) agents: AgentTokens,
     #[cfg(feature = "unguarded")]
     unguarded: bool,
 }
@@ -98,6 +101,7 @@ impl Api {
             hands,
             closing,
             installation: Arc::new(installation),
+            agents: AgentTokens::default(),
             #[cfg(feature = "unguarded")]
             unguarded: false,
         }
@@ -162,6 +166,7 @@ fn routes() -> Routes {
         .merge(problems::routes())
         .merge(auth::routes())
         .merge(user::routes())
+        .merge(agent::routes())
         .merge(servers::routes())
         .merge(placement::routes())
         .merge(instances::routes())

@@ -152,6 +152,7 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::SshHostKeyChanged
         | Code::SudoRequired
         | Code::ServerUnsupported
+        | Code::AgentUnsupported
         | Code::ServerNotActive
         | Code::InsufficientMemory
         | Code::PlacementRefused
@@ -173,6 +174,8 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::SshAuthFailed
         | Code::SshConnectionLost
         | Code::CommandFailed
+        | Code::AgentUnreachable
+        | Code::AgentSilent
         | Code::DockerUnavailable
         | Code::DockerFailed
         | Code::DatabaseFailed

@@ -113,6 +113,14 @@ codes! {
     /// A command on the server failed.
     CommandFailed = "server.command_failed",
 
+    // The agent
+    /// The server cannot have the agent, or oCore has none for it.
+    AgentUnsupported = "agent.unsupported",
+    /// The server does not reach oCore, so an agent there would be of no use.
+    AgentUnreachable = "agent.unreachable",
+    /// The agent runs, and nothing is heard of it.
+    AgentSilent = "agent.silent",
+
     // Docker
     /// Docker is not installed, or its socket is not there.
     DockerMissing = "docker.missing",

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt, fs,
     io::{self, Write as _},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroU32,
     ops::RangeInclusive,
     os::unix::fs::OpenOptionsExt,
@@ -19,6 +19,7 @@ use chrono::TimeDelta;
 use hkdf::Hkdf;
 use ocore_api::{Proxies, Settings, Signup, limits::Quotas};
 use ocore_mail::{LogLinks, Mailer, Smtp};
+use ocore_operations::AgentSource;
 use ocore_sso::{Login, Provider};
 use ocore_store::metrics::Retention;
 use secrecy::{ExposeSecret, SecretString};
@@ -87,6 +88,8 @@ pub(crate) struct Config {
     telegram_url: Option<String>,
     /// Other providers by which people sign in.
     pub(crate) logins: Vec<Arc<dyn Login>>,
+    /// What agents are given.
+    agents: AgentSource,
     /// What is odd and no fault.
     pub(crate) warnings: Vec<String>,
 }
@@ -279,6 +282,7 @@ impl Config {
             webhook_allow_private: read.switch("OCORE_WEBHOOK_ALLOW_PRIVATE"),
             telegram_url: read.origin("OCORE_TELEGRAM_URL"),
             logins: read.logins(),
+            agents: read.agents(),
             warnings: read.unknown(),
         };
         if read.faults.is_empty() {
@@ -300,6 +304,27 @@ impl Config {
             allow_private: self.webhook_allow_private,
             telegram_url: self.telegram_url.clone(),
         }
+    }
+
+    /// What the agents on servers are given; where nobody said where servers reach oCore, it is where people do, or where
+    /// it listens, unless that is this machine only.
+    pub(crate) fn agents(&self) -> AgentSource {
+        let mut agents = self.agents.clone();
+        let ip = self.listen.ip();
+        let own = if ip.is_unspecified() {
+            SocketAddr::new(Ipv4Addr::LOCALHOST.into(), self.listen.port())
+        } else {
+            self.listen
+        };
+        agents.local_url = agents.url.clone().or_else(|| Some(format!("http://{own}")));
+        agents.url = agents.url.or_else(|| {
+            let is_reached = |url: &String| !is_loopback(url);
+            Some(self.app_url.clone()).filter(is_reached).or_else(|| {
+                let is_own = !ip.is_unspecified() && !ip.is_loopback();
+                is_own.then(|| format!("http://{}", self.listen))
+            })
+        });
+        agents
     }
 
     /// What the API is told of this installation.
@@ -334,6 +359,17 @@ impl Config {
             }),
         }
     }
+}
+
+/// Whether a site's address means the very machine that asks for it.
+fn is_loopback(url: &str) -> bool {
+    let uri = url.parse::<Uri>().ok();
+    let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
+    host == "localhost"
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// A key of its own purpose from the other secret.
@@ -488,6 +524,41 @@ impl Reader {
         })
         .ok()
         .map(|smtp| Arc::new(smtp) as Arc<dyn Mailer>)
+    }
+
+    /// What agents are given.
+    fn agents(&mut self) -> AgentSource {
+        let binary = self.path("OCORE_AGENT_BINARY").or_else(|| {
+            let beside = std::env::current_exe().ok()?.with_file_name("ocore-agent");
+            beside.is_file().then_some(beside)
+        });
+        let ca = self.path("OCORE_AGENT_CA").and_then(|path| {
+            let read = fs::read_to_string(&path);
+            read.map_err(|error| {
+                self.fault(
+                    "OCORE_AGENT_CA",
+                    &format!("names {}, which cannot be read: {error}", path.display()),
+                    "Name a file with certificates in PEM.",
+                );
+            })
+            .ok()
+        });
+        let auto = match self.text("OCORE_AGENT_AUTO").as_deref() {
+            None | Some("true") => true,
+            Some("false") => false,
+            Some(other) => {
+                let what = format!("is `{other}`");
+                self.fault("OCORE_AGENT_AUTO", &what, "Use `true` or `false`.");
+                false
+            }
+        };
+        AgentSource {
+            binary,
+            url: self.origin("OCORE_AGENT_URL"),
+            local_url: None,
+            ca: ca.map(Into::into),
+            auto,
+        }
     }
 
     /// Those that are configured.

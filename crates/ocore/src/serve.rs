@@ -63,7 +63,9 @@ async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow
         .map_err(|error| deaf(config.listen, &error))?;
     let notifications = database.notifications();
     let notifier = Notifier::new(config.mailer.0.clone(), config.notices());
-    let hands = Hands::new(database.store.clone(), notifications.clone()).with_notifier(notifier);
+    let hands = Hands::new(database.store.clone(), notifications.clone())
+        .with_notifier(notifier)
+        .with_agents(config.agents());
     let runtime = Runtime::start(hands.clone(), runtime_config(config)).await?;
     let closing = CancellationToken::new();
     let stopping = CancellationToken::new();

@@ -16,7 +16,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    definition,
+    agent_install, agent_remove, agent_rotate, definition,
     engine::{self, Definition},
     instance_create, instance_delete, instance_move, instance_restart, instance_start, instance_stop,
     instance_update, organization_delete, server_drain, server_remove, server_validate,
@@ -216,12 +216,13 @@ async fn server_again(
         .await?
         .filter(|server| server.status != ServerStatus::Removed)
         .ok_or_else(|| gone("server"))?;
-    if operation.kind == server_remove::DEFINITION.kind {
-        server_remove::request(tx, &server, &params(operation)?).await
-    } else if operation.kind == server_drain::DEFINITION.kind {
-        server_drain::request(tx, &server).await
-    } else {
-        server_validate::request(tx, &server, &params(operation)?).await
+    match operation.kind.as_str() {
+        "agent_install" => agent_install::request(tx, &server).await,
+        "agent_remove" => agent_remove::request(tx, &server, &params(operation)?).await,
+        "agent_rotate" => agent_rotate::request(tx, &server).await,
+        "server_drain" => server_drain::request(tx, &server).await,
+        "server_remove" => server_remove::request(tx, &server, &params(operation)?).await,
+        _ => server_validate::request(tx, &server, &params(operation)?).await,
     }
 }
 

@@ -15,12 +15,15 @@ use ocore_store::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::AgentSource;
+
 /// The rows, what is heard of them, and the servers. Cheap to clone.
 #[derive(Clone)]
 pub struct Hands {
     store: Store,
     notifications: Notifications,
     hosts: Arc<Hosts>,
+    agents: Arc<AgentSource>,
     hard_stop: CancellationToken,
     notifier: Notifier,
 }
@@ -38,6 +41,7 @@ impl Hands {
             store,
             notifications,
             hosts: Arc::new(Hosts::new()),
+            agents: Arc::default(),
             hard_stop: CancellationToken::new(),
             notifier: Notifier::default(),
         }
@@ -52,6 +56,20 @@ impl Hands {
     /// Tells people of alerts.
     pub const fn notifier(&self) -> &Notifier {
         &self.notifier
+    }
+
+    /// The same with what this installation gives its agents.
+    #[must_use]
+    pub fn with_agents(self, agents: AgentSource) -> Self {
+        Self {
+            agents: Arc::new(agents),
+            ..self
+        }
+    }
+
+    /// What this installation gives its agents.
+    pub(crate) fn agents(&self) -> &AgentSource {
+        &self.agents
     }
 
     /// The rows.

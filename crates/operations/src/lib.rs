@@ -1,6 +1,10 @@
 //! What oCore does to the world: one file per operation, each a table of steps; the worker that runs them, and the
 //! observer that looks at what runs.
 
+pub mod agent_install;
+pub mod agent_remove;
+pub mod agent_rotate;
+mod agent_source;
 pub mod alerts;
 pub mod capacity;
 mod command;
@@ -30,6 +34,7 @@ pub mod server_remove;
 pub mod server_validate;
 mod worker;
 
+pub use agent_source::{AGENT_VERSION, AgentSource};
 pub use command::{cancel, retry};
 pub use hands::Hands;
 pub use logs::container_logs;
@@ -41,6 +46,9 @@ use engine::Definition;
 
 /// Every operation there is.
 static DEFINITIONS: &[&Definition] = &[
+    &agent_install::DEFINITION,
+    &agent_remove::DEFINITION,
+    &agent_rotate::DEFINITION,
     &instance_create::DEFINITION,
     &instance_delete::DEFINITION,
     &instance_move::DEFINITION,

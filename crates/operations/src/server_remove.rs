@@ -2,7 +2,7 @@
 
 use ocore_domain::{Code, OperationId, Problem, instance::Transition, server::ServerStatus};
 use ocore_store::{
-    PgConnection, activity,
+    PgConnection, activity, agents,
     instances::{self, Instance},
     operations, ports,
     servers::{self, Server},
@@ -10,9 +10,9 @@ use ocore_store::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    command,
+    agent_remove, command,
     engine::{Ctx, Definition, Settle, secs, step},
-    parts::{postgres, template},
+    parts::{agent, postgres, template},
 };
 
 /// What a person chose.
@@ -33,6 +33,7 @@ struct Kept {
 pub(crate) static DEFINITION: Definition = Definition {
     kind: "server_remove",
     steps: &[
+        step!(remove_agent, "Remove the agent", secs(120), irreversible),
         step!(
             remove_postgres,
             "Remove the server's PostgreSQL, templates and final dumps",
@@ -108,6 +109,28 @@ fn in_use(server: &Server, instances: &[Instance], lost: bool) -> Problem {
             "Delete them first."
         },
     )
+}
+
+/// Its role in PostgreSQL goes with that.
+async fn remove_agent(ctx: &Ctx) -> Result<(), Problem> {
+    let server = ctx.server().await?;
+    let has = {
+        let mut conn = ctx.store().connection().await?;
+        agents::get(&mut conn, server.id).await?.is_some()
+    };
+    if !has {
+        return Ok(());
+    }
+    let removed = async { agent::remove(&*ctx.host().await?).await };
+    match removed.await {
+        Err(problem) if ctx.params::<Kept>()?.force => {
+            ctx.warn(format!(
+                "The agent is left there, and its token opens nothing: {problem}"
+            ));
+        }
+        removed => removed?,
+    }
+    agent_remove::forget(ctx).await
 }
 
 async fn remove_postgres(ctx: &Ctx) -> Result<(), Problem> {

@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    command,
+    agent_install, command,
     engine::{Ctx, Definition, Settle, secs, step},
     hands,
     parts::postgres,
@@ -46,6 +46,7 @@ pub(crate) static DEFINITION: Definition = Definition {
             secs(300),
             irreversible
         ),
+        step!(offer_agent, "See whether it is to have the agent", secs(30)),
     ],
     settle: Settle::Server(ServerStatus::Active),
     secrets: Some(|ctx| Box::pin(server_secrets(ctx))),
@@ -340,6 +341,20 @@ async fn prepare_postgres(ctx: &Ctx) -> Result<(), Problem> {
         postgres::IMAGE,
         postgres::CONTAINER
     ));
+    Ok(())
+}
+
+async fn offer_agent(ctx: &Ctx) -> Result<(), Problem> {
+    let server = ctx.server().await?;
+    if !ctx.hands().agents().is_offered(&server) {
+        ctx.info("Agents are not installed by themselves here; the server is looked at over SSH");
+        return Ok(());
+    }
+    let mut tx = ctx.store().begin().await?;
+    if agent_install::follow(&mut tx, &server).await? {
+        ctx.info("The agent's installation follows");
+    }
+    tx.commit().await.map_err(ocore_store::Error::from)?;
     Ok(())
 }
 

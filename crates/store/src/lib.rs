@@ -11,6 +11,7 @@
 
 pub mod activity;
 pub mod admin;
+pub mod agents;
 pub mod alerts;
 pub mod api_keys;
 pub mod audit;

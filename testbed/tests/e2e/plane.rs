@@ -26,6 +26,8 @@ pub(crate) struct Plane {
     database: Option<String>,
     /// What else its configuration says.
     settings: Vec<(&'static str, String)>,
+    /// Whether servers reach it, and agents are to be had.
+    has_agents: bool,
 }
 
 /// What one call of the CLI gave.
@@ -43,15 +45,20 @@ impl Plane {
 
     /// With the embedded PostgreSQL, and configured further.
     pub(crate) fn start_with(settings: Vec<(&'static str, String)>) -> Self {
-        Self::start_so(None, settings)
+        Self::start_as(None, settings, false)
+    }
+
+    /// With the embedded PostgreSQL, where the servers reach it, and with agents for them.
+    pub(crate) fn start_with_agents() -> Self {
+        Self::start_as(None, Vec::new(), true)
     }
 
     /// With a PostgreSQL elsewhere.
     pub(crate) fn start_on(database: Option<String>) -> Self {
-        Self::start_so(database, Vec::new())
+        Self::start_as(database, Vec::new(), false)
     }
 
-    fn start_so(database: Option<String>, settings: Vec<(&'static str, String)>) -> Self {
+    fn start_as(database: Option<String>, settings: Vec<(&'static str, String)>, has_agents: bool) -> Self {
         let dir = tempfile::Builder::new().prefix("ocore-e2e-").tempdir().unwrap();
         let mut plane = Self {
             dir: Rc::new(dir),
@@ -61,6 +68,7 @@ impl Plane {
             runs: 0,
             database,
             settings,
+            has_agents,
         };
         plane.up();
         let made = plane
@@ -85,6 +93,7 @@ impl Plane {
             runs: 0,
             database: self.database.clone(),
             settings: self.settings.clone(),
+            has_agents: self.has_agents,
         };
         second.up();
         second
@@ -191,6 +200,15 @@ impl Plane {
         if let Some(database) = &self.database {
             command.env("DATABASE_URL", database);
         }
+        if self.has_agents {
+            command
+                .env("OCORE_LISTEN", format!("0.0.0.0:{}", self.port))
+                .env(
+                    "OCORE_AGENT_URL",
+                    format!("http://{}:{}", ocore_testbed::gateway(), self.port),
+                )
+                .env("OCORE_AGENT_BINARY", agent());
+        }
         command
     }
 
@@ -281,6 +299,11 @@ impl Plane {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let (body, status) = text.rsplit_once('\n').unwrap_or(("", "0"));
         (status.trim().parse().unwrap_or(0), body.to_owned())
+    }
+
+    /// Where it listens.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn get(&self, path: &str) -> Value {
@@ -380,6 +403,14 @@ fn free_port() -> u16 {
 fn binary() -> PathBuf {
     std::env::var_os("OCORE_BIN").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/ocore"),
+        PathBuf::from,
+    )
+}
+
+/// The agent, as it is given away.
+pub(crate) fn agent() -> PathBuf {
+    std::env::var_os("OCORE_AGENT_BIN").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/x86_64-unknown-linux-gnu/agent/ocore-agent"),
         PathBuf::from,
     )
 }

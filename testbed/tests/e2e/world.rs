@@ -72,7 +72,10 @@ impl Server {
         ocore_testbed::wait_ready(self.0).unwrap();
         ocore_testbed::lose(self.0, 0).unwrap();
         ocore_testbed::unbare(self.0).unwrap();
-        self.sh("rm -f /var/lib/docker/full.test; docker info >/dev/null
+        self.sh("if [ -e /etc/systemd/system/ocore-agent.service ]; then systemctl disable -q --now ocore-agent; fi
+                 rm -rf /etc/systemd/system/ocore-agent.service /usr/local/bin/ocore-agent /etc/ocore-agent* && systemctl daemon-reload
+                 iptables -F OUTPUT
+                 rm -f /var/lib/docker/full.test; docker info >/dev/null
                  docker ps -aq | xargs -r docker rm -fv >/dev/null
                  docker volume ls -q | xargs -r docker volume rm >/dev/null
                  docker network ls -q --filter name=ocore | xargs -r docker network rm >/dev/null
@@ -105,7 +108,7 @@ impl Server {
         self.lines(
             "docker exec ocore-postgres psql -U postgres -XqAt -c \"select 'database ' || datname from pg_database \
              where datname !~ '^(postgres|template[01]|ocore_template.*)$' union all select 'role ' || rolname from \
-             pg_roles where rolname !~ '^(postgres|pg_.*|ocore_template.*)$'\"",
+             pg_roles where rolname !~ '^(postgres|ocore_agent|pg_.*|ocore_template.*)$'\"",
         )
     }
 

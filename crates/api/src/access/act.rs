@@ -58,7 +58,8 @@ impl Act {
         let (actor_type, user_id, api_key_id, user_name) = match by.map(|by| &by.actor) {
             Some(Actor::User { id, name, .. }) => ("user", Some(id.to_string()), None, name.clone()),
             Some(Actor::ApiKey { id, name }) => ("api_key", None, Some(id.to_string()), name.clone()),
-            None => ("system", None, None, String::new()),
+            // An agent does nothing that is recorded.
+            Some(Actor::Agent { .. }) | None => ("system", None, None, String::new()),
         };
         let (resource_type, resource_id, resource_name) = match self.resource {
             Some((kind, id, name)) => (Some(kind.to_owned()), Some(id), Some(name)),

@@ -70,6 +70,11 @@ impl<N: Need> Allowed<N> {
         self.principal.as_ref()
     }
 
+    /// The store behind its walls, for the needs that go through them in a way of their own.
+    pub(super) const fn store(&self) -> &Walled {
+        &self.store
+    }
+
     /// Who asks. A handler that needs nobody does not call this.
     pub(crate) fn signed(&self) -> Answer<&Principal> {
         self.principal

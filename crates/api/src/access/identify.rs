@@ -8,7 +8,7 @@ use axum::{
 };
 use ocore_domain::SessionId;
 use ocore_identity::access_token::Invalid;
-use ocore_store::{api_keys, sessions};
+use ocore_store::{agents, api_keys, sessions};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
@@ -78,7 +78,9 @@ pub(crate) fn sender(request: &Request) -> Option<(Class, String)> {
 async fn principal(api: &Api, parts: &Parts) -> Answer<Option<Principal>> {
     let slug = text(&parts.headers, "x-org-slug");
     if let Some(token) = bearer(&parts.headers)? {
-        return if token.expose_secret().starts_with(KEY) {
+        return if token.expose_secret().starts_with(agents::TOKEN) {
+            api.agents.open(&api.store, &token).await.map(Some)
+        } else if token.expose_secret().starts_with(KEY) {
             by_key(api, &token, slug).await.map(Some)
         } else {
             by_session(api, &token, slug).await.map(Some)

@@ -7,6 +7,7 @@
 
 mod act;
 mod address;
+mod agent;
 mod allowed;
 mod change;
 pub(crate) mod cookies;
@@ -18,17 +19,18 @@ mod walled;
 
 pub(crate) use act::Act;
 pub use address::Proxies;
+pub(crate) use agent::AgentTokens;
 #[cfg(test)]
 pub(crate) use allowed::Origin;
-pub(crate) use allowed::{Allowed, Reader};
+pub(crate) use allowed::{Allowed, Reader, unauthenticated};
 pub(crate) use change::Change;
 #[cfg(test)]
 pub(crate) use identify::Identified;
 pub(crate) use identify::{identify, sender};
 pub use need::Requirement;
 pub(crate) use need::{
-    Anyone, ApiKeys, AuditLogs, Backups, InTenancy, Instances, Manage, Member, Members, Monitoring, Need,
-    Operations, Organization, OutsideTenancy, Owner, Roles, ServerAdmin, Servers, SignedIn, View,
+    Agent, Anyone, ApiKeys, AuditLogs, Backups, InTenancy, Instances, Manage, Member, Members, Monitoring,
+    Need, Operations, Organization, OutsideTenancy, Owner, Roles, ServerAdmin, Servers, SignedIn, View,
 };
 pub(crate) use principal::{Actor, Membership, Principal};
 pub use routes::Route;

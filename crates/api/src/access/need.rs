@@ -20,6 +20,8 @@ pub enum Requirement {
     Owner,
     /// Who administers the installation.
     ServerAdmin,
+    /// The agent of a server, which is no member of anything.
+    Agent,
 }
 
 impl fmt::Display for Requirement {
@@ -31,6 +33,7 @@ impl fmt::Display for Requirement {
             Self::Permission(permission) => permission.fmt(f),
             Self::Owner => f.write_str("owner"),
             Self::ServerAdmin => f.write_str("server_admin"),
+            Self::Agent => f.write_str("agent"),
         }
     }
 }
@@ -39,6 +42,13 @@ impl Serialize for Requirement {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+/// The agent of a server: it brings what it measured there, and opens nothing else.
+pub(crate) struct Agent;
+
+impl Need for Agent {
+    const REQUIREMENT: Requirement = Requirement::Agent;
 }
 
 /// A requirement as a type.

@@ -1,10 +1,10 @@
 //! Who asks.
 
 use ocore_domain::{
-    ApiKeyId, Code, OrganizationId, Problem, SessionId, UserId,
+    ApiKeyId, Code, OrganizationId, Problem, ServerId, SessionId, UserId,
     access::{Permissions, Scope},
 };
-use ocore_store::tenancy::Tenant;
+use ocore_store::{agents::TokenHash, tenancy::Tenant};
 
 use super::Requirement;
 use crate::problem::{Answer, Failure};
@@ -33,6 +33,13 @@ pub(crate) enum Actor {
     ApiKey {
         id: ApiKeyId,
         name: String,
+    },
+    /// The agent of a server, which is nobody's member.
+    Agent {
+        server: ServerId,
+        organization: OrganizationId,
+        /// By what its token is known.
+        token: TokenHash,
     },
 }
 
@@ -69,6 +76,7 @@ impl Principal {
         match &self.actor {
             Actor::User { id, .. } => format!("user:{id}"),
             Actor::ApiKey { id, .. } => format!("key:{id}"),
+            Actor::Agent { server, .. } => format!("agent:{server}"),
         }
     }
 
@@ -105,6 +113,10 @@ impl Principal {
                     "This concerns a person's own account, and an API key is nobody's",
                     "Sign in as that person.",
                 )),
+                Actor::Agent { .. } => Err(forbidden(
+                    "This concerns a person's own account, and an agent has none",
+                    "Sign in as that person.",
+                )),
             },
             Requirement::Member => self.member().map(drop),
             Requirement::Permission(wanted) => {
@@ -126,6 +138,13 @@ impl Principal {
                 "Only who administers the installation may do this",
                 "On its machine, `ocore admin create` makes an administrator.",
             )),
+            Requirement::Agent => match self.actor {
+                Actor::Agent { .. } => Ok(()),
+                _ => Err(forbidden(
+                    "Only the agent of a server brings what was measured there",
+                    "Install the agent: `ocore server agent install SERVER`.",
+                )),
+            },
         }
     }
 }

@@ -89,7 +89,9 @@ pub(super) async fn begin(
         Flow::Login => None,
         Flow::Link => match allowed.signed()?.actor {
             Actor::User { id, session, .. } => Some((id, session)),
-            Actor::ApiKey { .. } => return Err(refused("A key has no account to connect")),
+            Actor::ApiKey { .. } | Actor::Agent { .. } => {
+                return Err(refused("A key has no account to connect"));
+            }
         },
     };
     let begun = login.begin(&back(&api, &provider)).await?;

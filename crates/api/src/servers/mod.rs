@@ -1,6 +1,7 @@
 //! Servers: Linux machines on which instances run.
 
 mod add;
+mod agent;
 mod cordon;
 mod read;
 mod remove;
@@ -44,6 +45,10 @@ pub(crate) fn routes() -> Routes {
         .with(guarded!(cordon::drain))
         .with(guarded!(validate::validate))
         .with(guarded!(remove::remove))
+        .with(guarded!(agent::show))
+        .with(guarded!(agent::install))
+        .with(guarded!(agent::rotate))
+        .with(guarded!(agent::remove))
 }
 
 /// A server.

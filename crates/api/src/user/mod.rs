@@ -48,7 +48,7 @@ pub(crate) fn routes() -> Routes {
 pub(crate) fn who<N: Need>(allowed: &Allowed<N>) -> Answer<(UserId, SessionId)> {
     match allowed.signed()?.actor {
         Actor::User { id, session, .. } => Ok((id, session)),
-        Actor::ApiKey { .. } => Err(Problem::internal("a key has no account").into()),
+        Actor::ApiKey { .. } | Actor::Agent { .. } => Err(Problem::internal("a key has no account").into()),
     }
 }
 

@@ -16,10 +16,11 @@ use ocore_domain::{
     server::{AuthMethod, ServerStatus},
 };
 use ocore_store::{
-    Place, Sealer, Store,
+    Place, Sealer, Store, agents,
     instances::{self, NewInstance, Secrets},
     servers::{self, Credentials, NewServer},
 };
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -332,6 +333,7 @@ struct Has {
     is_server_admin: bool,
     is_member: bool,
     is_limited: bool,
+    is_agent: bool,
 }
 
 impl Has {
@@ -343,6 +345,17 @@ impl Has {
             is_server_admin: false,
             is_member: true,
             is_limited: false,
+            is_agent: false,
+        }
+    }
+
+    /// The agent of a server: no person, and no member of anything.
+    fn agent() -> Self {
+        Self {
+            is_person: false,
+            is_member: false,
+            is_agent: true,
+            ..Self::role(Permissions::default())
         }
     }
 
@@ -368,6 +381,7 @@ impl Has {
             }
             Requirement::Owner => self.is_member && self.is_owner,
             Requirement::ServerAdmin => self.is_server_admin,
+            Requirement::Agent => self.is_agent,
         }
     }
 }
@@ -457,6 +471,15 @@ async fn callers(pool: &PgPool, mine: OrganizationId, own: &Belongings) -> Vec<C
         ..Has::role(Permissions::default())
     };
     add("a person in no organization", Some(token), Some(has));
+    let mut conn = pool.acquire().await.unwrap();
+    let token = agents::enroll(&mut conn, mine, own.server).await.unwrap();
+    add(
+        "the agent of a server",
+        Some(token.expose_secret().to_owned()),
+        Some(Has::agent()),
+    );
+    let unknown = format!("{}{}", agents::TOKEN, "0".repeat(64));
+    add("an unknown agent", Some(unknown), None);
     callers
 }
 
@@ -624,7 +647,7 @@ async fn without_the_permission_check_nobody_sees_foreign_rows(pool: PgPool) {
         // What belongs to no organization has no second wall.
         if matches!(
             route.requirement,
-            Requirement::Anyone | Requirement::SignedIn | Requirement::ServerAdmin
+            Requirement::Anyone | Requirement::SignedIn | Requirement::ServerAdmin | Requirement::Agent
         ) {
             continue;
         }

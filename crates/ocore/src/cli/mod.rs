@@ -32,6 +32,7 @@ mod resolve;
 mod role;
 mod secret;
 mod server;
+mod server_agent;
 mod size;
 mod sse;
 mod values;

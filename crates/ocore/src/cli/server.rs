@@ -16,7 +16,7 @@ use super::{
     output::{Column, ago, bytes, fields, table, text},
     placement::{Mark, mark, pair},
     resolve::{Page, find, list, rows, value},
-    secret,
+    secret, server_agent,
     values::one_of,
 };
 
@@ -73,6 +73,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Install, show and remove the agent of a server.
+    #[command(subcommand)]
+    Agent(server_agent::Command),
     /// Take a server out of oCore. It must have no instances.
     #[command(alias = "delete")]
     Remove {
@@ -321,6 +324,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
             })
             .await
         }
+        Command::Agent(command) => server_agent::run(session, command).await,
         Command::Remove {
             server,
             yes,

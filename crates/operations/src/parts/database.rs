@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{
+    agent,
     psql::{self, identifier, literal},
     template::Template,
 };
@@ -97,8 +98,11 @@ pub(crate) async fn create_empty(
 /// From now on the database is whole.
 pub(crate) async fn finish(engine: &Engine, instance: &Instance) -> Result<(), Problem> {
     let (name, mark) = (identifier(&instance.names().database), literal(&mark(instance)));
-    let sql = format!("comment on database {name} is {mark};");
-    psql::query(engine, "postgres", &sql).await.map(drop)
+    // In one call: each costs a tenth of a second.
+    let sql = format!("{}\ncomment on database {name} is {mark};", agent::watching());
+    psql::query(engine, &instance.names().database, &sql)
+        .await
+        .map(drop)
 }
 
 /// The size of its database in bytes.

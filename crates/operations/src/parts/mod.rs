@@ -1,6 +1,7 @@
 //! The parts of an instance on its server, each made and taken away by steps that may be repeated; and the parts of an
 //! operation that is made of others.
 
+pub(crate) mod agent;
 pub(crate) mod container;
 pub(crate) mod database;
 pub(crate) mod dump;

@@ -21,7 +21,7 @@ pub use queue::{
     register_worker, release, rescue, unregister_worker, workers_on_host,
 };
 pub use read::{
-    Filter, cancel, cancel_requested, find, get, list, newest_for_subject, newest_part, open_beside,
+    Filter, cancel, cancel_requested, find, get, is_open, list, newest_for_subject, newest_part, open_beside,
     open_for_subject, parts_done, steps_of, still_open,
 };
 pub use steps::{hold, set_result, set_step, start_undo};

@@ -147,6 +147,18 @@ pub async fn parts_done(conn: &mut PgConnection, whole: OperationId, kind: &str)
     .await?)
 }
 
+/// Whether an operation of a kind waits or works on a subject.
+pub async fn is_open(conn: &mut PgConnection, subject: Uuid, kind: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (select from operations
+                          where subject_id = $1 and kind = $2 and state in ('queued', 'running', 'undoing')) as "is!""#,
+        subject,
+        kind,
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// Operations of an organization that are not final, beside one of them: the oldest first, at most so many.
 pub async fn open_beside(
     conn: &mut PgConnection,
