@@ -7,10 +7,12 @@
 mod access;
 mod activity;
 mod admin;
+mod advice;
 mod api_keys;
 mod audit_logs;
 mod auth;
 mod body;
+mod capacity;
 mod checks;
 mod confirm;
 mod contract;
@@ -21,6 +23,7 @@ mod health;
 pub mod idempotency;
 mod installation;
 mod instances;
+mod inventory;
 mod invitations;
 mod invite_links;
 pub mod limits;
@@ -32,6 +35,7 @@ mod page;
 mod post;
 mod problem;
 mod problems;
+mod recovery_drills;
 mod request;
 mod revision;
 mod roles;
@@ -142,6 +146,7 @@ pub fn router(api: Api) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn_with_state(api.clone(), access::identify))
         .layer(middleware::from_fn(request::answer))
+        .layer(middleware::from_fn_with_state(api.clone(), request::measure))
         .with_state(api)
 }
 
@@ -170,5 +175,9 @@ fn routes() -> Routes {
         .merge(invite_links::routes())
         .merge(api_keys::routes())
         .merge(audit_logs::routes())
+        .merge(capacity::routes())
+        .merge(advice::routes())
+        .merge(inventory::routes())
+        .merge(recovery_drills::routes())
         .merge(admin::routes())
 }

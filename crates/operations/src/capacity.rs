@@ -16,6 +16,11 @@ const fn reserved(total: u64) -> u64 {
     }
 }
 
+/// The memory in bytes that a server of so much can promise to instances.
+pub const fn promisable_memory(total: u64) -> u64 {
+    total.saturating_sub(reserved(total))
+}
+
 /// The memory in bytes that is neither reserved nor promised to an instance.
 pub async fn free_memory(conn: &mut PgConnection, server: &Server) -> Result<u64, Problem> {
     free_memory_without(conn, server, None).await
@@ -28,7 +33,7 @@ async fn free_memory_without(
 ) -> Result<u64, Problem> {
     let total = server.facts.as_ref().map_or(0, |facts| facts.ram_total_bytes);
     let promised = instances::promised_memory(conn, server.id, without).await?;
-    Ok(total.saturating_sub(reserved(total)).saturating_sub(promised))
+    Ok(promisable_memory(total).saturating_sub(promised))
 }
 
 /// Refuses an instance for which the server has no memory left to promise. Lock the server's row before.

@@ -14,12 +14,15 @@ use ocore_store::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::Pulse;
+
 /// The rows, what is heard of them, and the servers. Cheap to clone.
 #[derive(Clone)]
 pub struct Hands {
     store: Store,
     notifications: Notifications,
     hosts: Arc<Hosts>,
+    pulse: Arc<Pulse>,
     hard_stop: CancellationToken,
 }
 
@@ -36,6 +39,7 @@ impl Hands {
             store,
             notifications,
             hosts: Arc::new(Hosts::new()),
+            pulse: Arc::default(),
             hard_stop: CancellationToken::new(),
         }
     }
@@ -53,6 +57,11 @@ impl Hands {
     /// How many connections to servers are open.
     pub fn connections(&self) -> usize {
         self.hosts.connections()
+    }
+
+    /// How this process does.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     pub(crate) fn hosts(&self) -> &Hosts {
@@ -85,7 +94,9 @@ impl Hands {
             }
             access(&server, credentials)
         };
-        self.hosts.get(id, access).await
+        let host = self.hosts.get(id, access).await;
+        self.pulse.tried(id, &host);
+        host
     }
 }
 

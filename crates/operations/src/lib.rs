@@ -18,6 +18,7 @@ mod logs;
 mod noop;
 mod observer;
 mod parts;
+mod pulse;
 mod runtime;
 pub mod server_remove;
 pub mod server_validate;
@@ -28,6 +29,7 @@ pub use hands::Hands;
 pub use logs::container_logs;
 pub use noop::noop;
 pub use ocore_odoo::Version;
+pub use pulse::Pulse;
 pub use runtime::{Runtime, RuntimeConfig};
 
 use engine::Definition;

@@ -1,6 +1,7 @@
 //! What the bottleneck is, from evidence, and what to do about it.
 
 mod control_plane;
+mod database;
 mod evidence;
 mod finding;
 mod instance;
@@ -8,6 +9,7 @@ mod server;
 mod thresholds;
 
 pub use control_plane::of_control_plane;
+pub use database::{Database, Setting, Verdict, review};
 pub use evidence::{ControlPlane, Culprit, Instance, Pressures, Server};
 pub use finding::{Bottleneck, Figure, Finding, Severity, Subject, Symptom, Unit};
 pub use instance::of_instance;
