@@ -21,7 +21,8 @@ pub struct Entry {
     pub port: i32,
     pub status: ServerStatus,
     pub facts: Option<Json<ServerFacts>>,
-    pub instances: Json<Vec<Listed>>,
+    /// None: they are not told.
+    pub instances: Option<Json<Vec<Listed>>>,
 }
 
 /// An instance in such a document.
@@ -52,7 +53,7 @@ pub async fn after(
                        'odoo_version', i.odoo_version, 'environment_type', i.environment_type, 'status', i.status,
                        'workers', i.settings -> 'workers', 'memory_limit_bytes', i.settings -> 'memoryLimitBytes')
                        order by lower(i.name))
-                   from instances i where i.server_id = s.id and i.status <> 'removed'), '[]') as "instances!: _"
+                   from instances i where i.server_id = s.id and i.status <> 'removed'), '[]') as "instances: _"
            from servers s
            where s.organization_id = $1 and s.status <> 'removed' and ($2::text is null or lower(s.name) > lower($2))
            order by lower(s.name) limit $3"#,

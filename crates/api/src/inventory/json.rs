@@ -6,7 +6,7 @@ use ocore_domain::{
     instance::{EnvironmentType, InstanceStatus},
     server::ServerStatus,
 };
-use ocore_store::inventory::Entry;
+use ocore_store::inventory::{Entry, Listed};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -37,7 +37,8 @@ struct ListedServer {
     ram_total_bytes: Option<u64>,
     disk_total_bytes: Option<u64>,
     docker_version: Option<String>,
-    instances: Vec<ListedInstance>,
+    /// Null for who may not view instances.
+    instances: Option<Vec<ListedInstance>>,
 }
 
 /// An instance in the inventory.
@@ -74,7 +75,7 @@ pub(super) fn servers(entries: &[Entry], is_first: bool) -> serde_json::Result<S
 
 fn listed(entry: &Entry) -> ListedServer {
     let facts = entry.facts.as_ref().map(|facts| &facts.0);
-    let instances = entry.instances.iter().map(|instance| ListedInstance {
+    let listed = |instance: &Listed| ListedInstance {
         id: instance.id,
         name: instance.name.clone(),
         slug: instance.slug.clone(),
@@ -83,7 +84,8 @@ fn listed(entry: &Entry) -> ListedServer {
         status: instance.status,
         workers: instance.workers,
         memory_limit_bytes: instance.memory_limit_bytes,
-    });
+    };
+    let instances = entry.instances.as_ref();
     ListedServer {
         id: entry.id,
         name: entry.name.clone(),
@@ -97,6 +99,6 @@ fn listed(entry: &Entry) -> ListedServer {
         ram_total_bytes: facts.map(|facts| facts.ram_total_bytes),
         disk_total_bytes: facts.map(|facts| facts.disk_total_bytes),
         docker_version: facts.map(|facts| facts.docker_version.clone()),
-        instances: instances.collect(),
+        instances: instances.map(|instances| instances.iter().map(listed).collect()),
     }
 }

@@ -51,7 +51,10 @@ fn server(text: &mut String, entry: &Entry) -> std::fmt::Result {
             plain(&facts.docker_version),
         )?;
     }
-    if entry.instances.is_empty() {
+    let Some(instances) = &entry.instances else {
+        return writeln!(text, "\nYou may not view instances.");
+    };
+    if instances.is_empty() {
         return writeln!(text, "\nNo instances.");
     }
     writeln!(
@@ -59,7 +62,7 @@ fn server(text: &mut String, entry: &Entry) -> std::fmt::Result {
         "\n| Instance | Slug | Environment | Odoo | Status | Workers | Memory limit |"
     )?;
     writeln!(text, "|---|---|---|---|---|---:|---:|")?;
-    for instance in entry.instances.iter() {
+    for instance in instances.iter() {
         writeln!(
             text,
             "| {} | {} | {} | {} | {} | {} | {} MiB |",

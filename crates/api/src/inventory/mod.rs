@@ -70,7 +70,11 @@ async fn write(
     State(api): State<Api>,
     Query(wanted): Query<Wanted>,
 ) -> Answer<([(HeaderName, &'static str); 2], Body)> {
-    allowed.require(Permission::view(Resource::Instances))?;
+    // Who may see servers only is told of those.
+    let with_instances = allowed
+        .membership()?
+        .permissions()
+        .allow(Permission::view(Resource::Instances));
     let organization = allowed.organization()?;
     let name = organizations::get(&mut *allowed.read().await?, organization)
         .await?
@@ -82,6 +86,7 @@ async fn write(
         organization,
         name,
         format: wanted.format,
+        with_instances,
         after: None,
         part: Part::Head,
     };
@@ -109,6 +114,7 @@ struct Document {
     organization: OrganizationId,
     name: String,
     format: Format,
+    with_instances: bool,
     after: Option<String>,
     part: Part,
 }
@@ -186,6 +192,12 @@ impl Document {
             )));
         }
         let mut tx = self.reader.read().await?;
-        Ok(inventory::after(&mut tx, self.organization, self.after.as_deref(), BATCH).await?)
+        let mut servers = inventory::after(&mut tx, self.organization, self.after.as_deref(), BATCH).await?;
+        if !self.with_instances {
+            for server in &mut servers {
+                server.instances = None;
+            }
+        }
+        Ok(servers)
     }
 }

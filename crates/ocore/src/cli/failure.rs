@@ -178,6 +178,11 @@ impl Failure {
         })
     }
 
+    /// Whether the API says that this is for others.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.status() == 403)
+    }
+
     /// Whether the API says that there is no such thing.
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.status() == 404)
