@@ -13,6 +13,7 @@ mod audit_logs;
 mod auth;
 mod body;
 mod capacity;
+mod checklist;
 mod checks;
 mod confirm;
 mod contract;
@@ -177,6 +178,7 @@ fn routes() -> Routes {
         .merge(audit_logs::routes())
         .merge(capacity::routes())
         .merge(advice::routes())
+        .merge(checklist::routes())
         .merge(inventory::routes())
         .merge(recovery_drills::routes())
         .merge(admin::routes())

@@ -8,6 +8,8 @@ use ocore_domain::advice::{Finding, sorted};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+pub(crate) use servers::found;
+
 use crate::{
     access::{Routes, guarded},
     checks::Checks,

@@ -4,7 +4,7 @@ use axum::Json;
 use chrono::TimeDelta;
 use ocore_domain::{
     OrganizationId,
-    advice::{Finding, of_instance, of_server},
+    advice::{Finding, Server, of_instance, of_server, sorted},
 };
 use ocore_store::{PgConnection, advice};
 
@@ -29,21 +29,37 @@ pub(super) async fn advise(
 ) -> Answer<Json<Advice>> {
     let over = wanted.minutes()?;
     let mut conn = allowed.read().await?;
-    let (findings, unmeasured) = found(&mut conn, allowed.organization()?, over).await?;
-    Ok(Json(Advice::new(over, findings, unmeasured)))
+    let found = found(&mut conn, allowed.organization()?, over).await?;
+    Ok(Json(Advice::new(over, found.findings, found.unmeasured)))
 }
 
-/// The bottlenecks of an organization, and the names of servers that nothing is known of.
+/// What was found of an organization.
+pub(crate) struct Found {
+    /// The bottlenecks, the gravest first.
+    pub(crate) findings: Vec<Finding>,
+    /// The servers as they were measured.
+    pub(crate) servers: Vec<Server>,
+    /// How many of them were.
+    pub(crate) measured: usize,
+    /// The names of those that nothing is known of.
+    pub(crate) unmeasured: Vec<String>,
+}
+
+/// The bottlenecks of an organization.
 pub(crate) async fn found(
     conn: &mut PgConnection,
     organization: OrganizationId,
     over: TimeDelta,
-) -> Answer<(Vec<Finding>, Vec<String>)> {
-    let servers = advice::servers(conn, Some(organization), over).await?;
+) -> Answer<Found> {
+    let seen = advice::servers(conn, Some(organization), over).await?;
     let instances = advice::instances(conn, Some(organization), over).await?;
-    let unmeasured = servers.iter().filter(|server| server.at.is_none());
+    let unmeasured = seen.iter().filter(|server| server.at.is_none());
     let unmeasured = unmeasured.map(|server| server.evidence.name.clone()).take(MOST);
-    let of_servers = servers.iter().flat_map(|server| of_server(&server.evidence));
-    let findings = of_servers.chain(instances.iter().flat_map(of_instance)).collect();
-    Ok((findings, unmeasured.collect()))
+    let of_servers = seen.iter().flat_map(|server| of_server(&server.evidence));
+    Ok(Found {
+        findings: sorted(of_servers.chain(instances.iter().flat_map(of_instance)).collect()),
+        unmeasured: unmeasured.collect(),
+        measured: seen.iter().filter(|server| server.at.is_some()).count(),
+        servers: seen.into_iter().map(|server| server.evidence).collect(),
+    })
 }

@@ -5,6 +5,7 @@ mod api_key;
 mod audit;
 mod capacity;
 mod changed;
+mod checklist;
 mod client;
 mod confirm;
 mod connection;
@@ -87,6 +88,8 @@ pub(crate) enum Command {
     Capacity(One<capacity::Capacity>),
     /// What the bottleneck is, and what to do about it.
     Advise(One<advise::Advise>),
+    /// What should be known and done before one scales. Exit code 4 tells that something is left.
+    Checklist(One<checklist::Checklist>),
     /// Servers and what is on each, as a document to keep where oCore is not.
     Inventory(One<inventory::Inventory>),
     /// Recovery drills: when somebody tried to bring back what would be lost.
@@ -172,6 +175,12 @@ pub(crate) async fn run(command: Command) -> ExitCode {
         Command::Advise(it) => {
             with(it.connection, async |session| {
                 advise::run(session, &it.command).await
+            })
+            .await
+        }
+        Command::Checklist(it) => {
+            with(it.connection, async |session| {
+                checklist::run(session, &it.command).await
             })
             .await
         }

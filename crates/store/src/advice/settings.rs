@@ -16,6 +16,8 @@ pub struct Settings {
     pub max_connections: i64,
     pub superuser_reserved_connections: i64,
     pub random_page_cost: f64,
+    /// Whether it is on the machine that asks.
+    pub is_local: bool,
 }
 
 /// The settings in force.
@@ -29,7 +31,8 @@ pub async fn settings(conn: &mut PgConnection) -> Result<Settings> {
                pg_size_bytes(current_setting('maintenance_work_mem')) as "maintenance_work_mem!",
                current_setting('max_connections')::bigint as "max_connections!",
                current_setting('superuser_reserved_connections')::bigint as "superuser_reserved_connections!",
-               current_setting('random_page_cost')::float8 as "random_page_cost!""#
+               current_setting('random_page_cost')::float8 as "random_page_cost!",
+               coalesce(inet_client_addr() = inet_server_addr(), true) as "is_local!""#
     )
     .fetch_one(conn)
     .await?)
