@@ -230,6 +230,7 @@ pub async fn start(hands: Hands, workers: usize) -> Result<Runtime> {
         workers,
         per_server: 4,
         health_interval: Duration::from_secs(3600),
+        data_dir: "/".into(),
         faults: Arc::new(NoFaults),
     };
     Runtime::start(hands, config).await.map_err(told)

@@ -7,12 +7,15 @@
 mod access;
 mod activity;
 mod admin;
+mod advice;
 mod agent;
 mod alerts;
 mod api_keys;
 mod audit_logs;
 mod auth;
 mod body;
+mod capacity;
+mod checklist;
 mod checks;
 mod confirm;
 mod contract;
@@ -23,6 +26,7 @@ mod health;
 pub mod idempotency;
 mod installation;
 mod instances;
+mod inventory;
 mod invitations;
 mod invite_links;
 pub mod limits;
@@ -36,6 +40,7 @@ mod placement;
 mod post;
 mod problem;
 mod problems;
+mod recovery_drills;
 mod request;
 mod revision;
 mod roles;
@@ -150,6 +155,7 @@ pub fn router(api: Api) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn_with_state(api.clone(), access::identify))
         .layer(middleware::from_fn(request::answer))
+        .layer(middleware::from_fn_with_state(api.clone(), request::measure))
         .with_state(api)
 }
 
@@ -180,6 +186,11 @@ fn routes() -> Routes {
         .merge(invite_links::routes())
         .merge(api_keys::routes())
         .merge(audit_logs::routes())
+        .merge(capacity::routes())
+        .merge(advice::routes())
+        .merge(checklist::routes())
+        .merge(inventory::routes())
+        .merge(recovery_drills::routes())
         .merge(admin::routes())
         .merge(alerts::routes())
         .merge(notifications::routes())

@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -19,7 +19,10 @@ use tokio::time::timeout;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::problem::{self, Failure};
+use crate::{
+    Api,
+    problem::{self, Failure},
+};
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -29,6 +32,14 @@ pub(crate) struct RequestId(pub(crate) String);
 
 /// How long a handler may take. A stream is answered at once and may flow for longer.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// Counts how long answers take, for advice about oCore itself.
+pub(crate) async fn measure(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let response = next.run(request).await;
+    api.hands.pulse().answered(began.elapsed());
+    response
+}
 
 /// Runs a request.
 pub(crate) async fn answer(mut request: Request, next: Next) -> Response {

@@ -3,8 +3,10 @@
 //! Everything here is pure: no clock, no randomness beyond new identifiers, no I/O.
 
 pub mod access;
+pub mod advice;
 pub mod alerts;
 pub mod audit;
+pub mod capacity;
 pub mod id;
 pub mod instance;
 pub mod operation;

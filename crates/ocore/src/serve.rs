@@ -140,6 +140,7 @@ fn runtime_config(config: &Config) -> RuntimeConfig {
         workers: usize::try_from(config.workers.get()).unwrap_or(usize::MAX),
         per_server: i64::from(config.server_operations.get()),
         health_interval: config.health_interval,
+        data_dir: config.data_dir.clone(),
         #[cfg(feature = "faults")]
         faults: faults::from_environment(),
         #[cfg(not(feature = "faults"))]

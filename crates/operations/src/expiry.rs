@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::Utc;
 use ocore_domain::Problem;
-use ocore_store::{audit, dumps, idempotency, login_attempts};
+use ocore_store::{advice, audit, dumps, idempotency, login_attempts};
 
 use crate::{Hands, alerts, leader::Duty, parts::dump};
 
@@ -36,6 +36,7 @@ async fn delete_answers(hands: &Hands) -> Result<(), Problem> {
     let mut conn = hands.store().connection().await?;
     idempotency::prune(&mut conn).await?;
     login_attempts::sweep(&mut conn).await?;
+    advice::prune(&mut conn).await?;
     Ok(())
 }
 

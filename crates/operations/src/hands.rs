@@ -15,7 +15,7 @@ use ocore_store::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::AgentSource;
+use crate::{AgentSource, Pulse};
 
 /// The rows, what is heard of them, and the servers. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +24,7 @@ pub struct Hands {
     notifications: Notifications,
     hosts: Arc<Hosts>,
     agents: Arc<AgentSource>,
+    pulse: Arc<Pulse>,
     hard_stop: CancellationToken,
     notifier: Notifier,
 }
@@ -42,6 +43,7 @@ impl Hands {
             notifications,
             hosts: Arc::new(Hosts::new()),
             agents: Arc::default(),
+            pulse: Arc::default(),
             hard_stop: CancellationToken::new(),
             notifier: Notifier::default(),
         }
@@ -87,6 +89,11 @@ impl Hands {
         self.hosts.connections()
     }
 
+    /// How this process does.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
     pub(crate) fn hosts(&self) -> &Hosts {
         &self.hosts
     }
@@ -117,7 +124,9 @@ impl Hands {
             }
             access(&server, credentials)
         };
-        self.hosts.get(id, access).await
+        let host = self.hosts.get(id, access).await;
+        self.pulse.tried(id, &host);
+        host
     }
 }
 

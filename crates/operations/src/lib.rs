@@ -26,6 +26,7 @@ mod observer;
 pub mod organization_delete;
 mod parts;
 mod polling;
+mod pulse;
 mod reach;
 mod rollup;
 mod runtime;
@@ -40,6 +41,7 @@ pub use hands::Hands;
 pub use logs::container_logs;
 pub use noop::noop;
 pub use ocore_odoo::Version;
+pub use pulse::Pulse;
 pub use runtime::{Runtime, RuntimeConfig};
 
 use engine::Definition;
@@ -66,7 +68,11 @@ static DEFINITIONS: &[&Definition] = &[
 /// Whether an operation only begins others and waits for them. It takes none of a worker's room, which those need: however
 /// many such operations there are, they are not in the way of what they wait for.
 fn only_waits(kind: &str) -> bool {
-    kind == organization_delete::DEFINITION.kind
+    [
+        organization_delete::DEFINITION.kind,
+        server_drain::DEFINITION.kind,
+    ]
+    .contains(&kind)
 }
 
 fn definition(kind: &str) -> Option<&'static Definition> {

@@ -1,6 +1,6 @@
 //! Everything that works in the background of one process: the worker, and, when it leads, the duties of the leader.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use ocore_domain::Problem;
 use tokio::time::timeout;
@@ -11,7 +11,7 @@ use crate::{
     DEFINITIONS, Hands, alerts,
     engine::Limits,
     faults::Faults,
-    leader,
+    leader, pulse,
     worker::{self, Worker},
 };
 
@@ -24,6 +24,8 @@ pub struct RuntimeConfig {
     pub per_server: i64,
     /// How often servers and instances are looked at.
     pub health_interval: Duration,
+    /// Where oCore keeps what is its own on this machine: how full that is gets watched.
+    pub data_dir: PathBuf,
     /// Faults on purpose; [`crate::faults::NoFaults`] outside tests.
     pub faults: Arc<dyn Faults>,
 }
@@ -54,6 +56,12 @@ impl Runtime {
             hands.clone(),
             leader,
             config.health_interval,
+            stopping.clone(),
+        ));
+        tokio::spawn(pulse::beat(
+            hands.clone(),
+            leader,
+            config.data_dir,
             stopping.clone(),
         ));
         Ok(Self {

@@ -40,9 +40,7 @@ pub async fn request(tx: &mut PgConnection, server: &Server) -> Result<Operation
         capacity::check_active(server)?;
     }
     servers::set_cordoned(tx, server.id, true).await?;
-    let mut new = command::on_server(&DEFINITION, server, json!({}));
-    // One drain at a time: each holds a worker while it waits for its moves, which need one too.
-    new.serial_key = Some("drain".to_owned());
+    let new = command::on_server(&DEFINITION, server, json!({}));
     Ok(operations::enqueue(tx, &new).await?)
 }
 

@@ -11,6 +11,7 @@
 
 pub mod activity;
 pub mod admin;
+pub mod advice;
 pub mod agents;
 pub mod alerts;
 pub mod api_keys;
@@ -26,6 +27,7 @@ pub mod embedded;
 mod error;
 pub mod idempotency;
 pub mod instances;
+pub mod inventory;
 pub mod invitations;
 pub mod invite_links;
 pub mod leases;

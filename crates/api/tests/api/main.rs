@@ -9,6 +9,7 @@ mod audit_logs;
 mod auth;
 mod callers;
 mod canary;
+mod capacity;
 mod device;
 mod docs;
 mod events;

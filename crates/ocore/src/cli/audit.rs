@@ -1,9 +1,8 @@
 //! `ocore audit`: the record of who did what, and whether it is as it was written.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, BufRead, BufReader, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs::File,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
 };
 
@@ -17,9 +16,9 @@ use serde_json::{Value, json};
 
 use super::{
     Session,
-    client::chain,
+    download::{cannot, download},
     failure::Failure,
-    output::{self, Column, Output, table, text},
+    output::{Column, Output, table, text},
     resolve::{Page, list, rows},
     values::one_of,
 };
@@ -165,88 +164,13 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
 async fn export(session: &Session, format: Format, to: &Path, after: Option<u64>) -> Result<(), Failure> {
     let mut query = vec![("format", format.as_str().to_owned())];
     query.extend(after.map(|after| ("after", after.to_string())));
-    let mut response = session
-        .client
-        .open(&["audit-logs", "export"], &query, None)
-        .await?;
-    let is_stdout = to == Path::new("-");
-    let mut sink = if is_stdout { None } else { Some(Sink::open(to)?) };
-    let mut bytes = 0;
-    while let Some(part) = response.chunk().await.map_err(|error| {
-        Failure::Unreachable(format!(
-            "The export broke off, it is not whole: {}\n  → Try again.",
-            chain(&error)
-        ))
-    })? {
-        bytes += part.len();
-        match &mut sink {
-            Some(sink) => sink.write(&part)?,
-            None => output::raw(&part)?,
-        }
-    }
-    let Some(sink) = sink else { return Ok(()) };
-    sink.finish()?;
+    let Some(bytes) = download(session, &["audit-logs", "export"], &query, to).await? else {
+        return Ok(());
+    };
     let document = json!({"file": to, "format": format.as_str(), "bytes": bytes});
     session
         .output
         .result(&document, || format!("The record is in {}.\n", to.display()))
-}
-
-/// A file that gets its name when it is whole. Only its owner may read it: it tells of persons.
-struct Sink<'a> {
-    file: File,
-    part: PathBuf,
-    to: &'a Path,
-    is_whole: bool,
-}
-
-impl<'a> Sink<'a> {
-    fn open(to: &'a Path) -> Result<Self, Failure> {
-        let mut part = to.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&part)
-            .map_err(|error| cannot("write", &part, &error))?;
-        Ok(Self {
-            file,
-            part,
-            to,
-            is_whole: false,
-        })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.file
-            .write_all(bytes)
-            .map_err(|error| cannot("write", &self.part, &error))
-    }
-
-    fn finish(mut self) -> Result<(), Failure> {
-        let done = self
-            .file
-            .sync_all()
-            .and_then(|()| fs::rename(&self.part, self.to));
-        done.map_err(|error| cannot("write", self.to, &error))?;
-        self.is_whole = true;
-        Ok(())
-    }
-}
-
-impl Drop for Sink<'_> {
-    fn drop(&mut self) {
-        if !self.is_whole {
-            let _ = fs::remove_file(&self.part);
-        }
-    }
-}
-
-fn cannot(what: &str, file: &Path, error: &io::Error) -> Failure {
-    Failure::Failed(format!("cannot {what} {}: {error}", file.display()))
 }
 
 /// What the API found in a part of the record.

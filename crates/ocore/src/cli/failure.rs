@@ -191,6 +191,11 @@ impl Failure {
         matches!(self, Self::Refused(refusal) if matches!(refusal.status(), 401 | 403 | 404))
     }
 
+    /// Whether the API says that this is for others.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.status() == 403)
+    }
+
     /// Whether the API says that there is no such thing.
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.status() == 404)

@@ -1,20 +1,25 @@
 //! The command line: a client of the HTTP API, and of nothing else.
 
+mod advise;
 mod alert;
 mod api_key;
 mod audit;
+mod capacity;
 mod changed;
 mod channel;
+mod checklist;
 mod client;
 mod confirm;
 mod connection;
 mod device;
+mod download;
 mod dump;
 mod environment;
 mod failure;
 mod follow;
 mod installation;
 mod instance;
+mod inventory;
 mod invitation;
 mod invite_link;
 mod limits;
@@ -28,6 +33,7 @@ mod placement;
 mod profile;
 mod profiles;
 mod progress;
+mod recovery_drill;
 mod resolve;
 mod role;
 mod secret;
@@ -87,6 +93,16 @@ pub(crate) enum Command {
     Alert(Resource<alert::Command>),
     /// Channels: the ways by which people are told of alerts.
     Channel(Resource<channel::Command>),
+    /// How large servers and oCore itself are, how large they should be, and when they will be too small.
+    Capacity(One<capacity::Capacity>),
+    /// What the bottleneck is, and what to do about it.
+    Advise(One<advise::Advise>),
+    /// What should be known and done before one scales. Exit code 4 tells that something is left.
+    Checklist(One<checklist::Checklist>),
+    /// Servers and what is on each, as a document to keep where oCore is not.
+    Inventory(One<inventory::Inventory>),
+    /// Recovery drills: when somebody tried to bring back what would be lost.
+    RecoveryDrill(Resource<recovery_drill::Command>),
     /// The record of who did what, and whether it is as it was written.
     Audit(Resource<audit::Command>),
     /// All accounts, organizations and keys, for who administers the installation.
@@ -99,6 +115,15 @@ pub(crate) struct Resource<T: Subcommand> {
     #[command(flatten)]
     connection: Connection,
     #[command(subcommand)]
+    command: T,
+}
+
+/// A command without verbs, and how to reach the API.
+#[derive(Args)]
+pub(crate) struct One<T: Args> {
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
     command: T,
 }
 
@@ -159,6 +184,26 @@ pub(crate) async fn run(command: Command) -> ExitCode {
         Command::Instance(it) => verbs!(it, instance::run),
         Command::Operation(it) => verbs!(it, operation::run),
         Command::Dump(it) => verbs!(it, dump::run),
+        Command::Capacity(it) => verbs!(it, capacity::run),
+        Command::Advise(it) => {
+            with(it.connection, async |session| {
+                advise::run(session, &it.command).await
+            })
+            .await
+        }
+        Command::Checklist(it) => {
+            with(it.connection, async |session| {
+                checklist::run(session, &it.command).await
+            })
+            .await
+        }
+        Command::Inventory(it) => {
+            with(it.connection, async |session| {
+                inventory::run(session, &it.command).await
+            })
+            .await
+        }
+        Command::RecoveryDrill(it) => verbs!(it, recovery_drill::run),
         Command::Org(it) => verbs!(it, org::run),
         Command::Member(it) => verbs!(it, member::run),
         Command::Invitation(it) => verbs!(it, invitation::run),
