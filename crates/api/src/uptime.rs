@@ -35,6 +35,10 @@ struct Uptime {
 /// A time up to now.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "what metrics are asked for is called so too"
+)]
 struct Period {
     /// `24h`, `7d` or `30d`.
     period: &'static str,

@@ -169,13 +169,11 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
             };
             let answer = client.post(&[KIND.path], &body).await?;
             output.result(&answer, || {
-                let mut said = table(COLUMNS, std::slice::from_ref(&answer["channel"]));
-                if let Some(secret) = answer["secret"].as_str() {
-                    said += &format!(
-                        "\nRequests are signed with this key, shown only this once:\n\n  {secret}\n"
-                    );
-                }
-                said
+                let made = table(COLUMNS, std::slice::from_ref(&answer["channel"]));
+                let key = answer["secret"].as_str().map(|secret| {
+                    format!("\nRequests are signed with this key, shown only this once:\n\n  {secret}\n")
+                });
+                made + &key.unwrap_or_default()
             })
         }
         Command::Remove { channel, yes } => {
