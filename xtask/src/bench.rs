@@ -15,7 +15,9 @@ pub(crate) fn command(which: &str) -> Result<()> {
     }
     // A workspace of its own: what oCore is compared with is compiled here only. The rest is shared.
     let folder = workspace::root().join("bench");
-    let mut bench = cargo(&["run", "--release", "--quiet", "--", which]);
+    // Of the agent nothing that is measured runs in the benchmark itself, so that is not built twice.
+    let release: &[&str] = if which == "agent" { &[] } else { &["--release"] };
+    let mut bench = cargo(&[&["run", "--quiet"], release, &["--", which]].concat());
     bench
         .current_dir(&folder)
         .env("CARGO_TARGET_DIR", workspace::target())

@@ -30,16 +30,15 @@ impl AgentTokens {
     /// The agent that bears this token.
     pub(super) async fn open(&self, store: &Walled, token: &SecretString) -> Answer<Principal> {
         let hash = agents::hash(token);
-        let opened = match self.believed(&hash) {
-            Some(opened) => opened,
-            None => {
-                let mut conn = store.store().connection().await?;
-                let found = agents::open(&mut conn, &hash).await?;
-                let opened = found
-                    .ok_or_else(|| unauthenticated("The agent's token is not valid, or not any more"))?;
-                self.believe(hash, opened);
-                opened
-            }
+        let opened = if let Some(opened) = self.believed(&hash) {
+            opened
+        } else {
+            let mut conn = store.store().connection().await?;
+            let found = agents::open(&mut conn, &hash).await?;
+            let opened =
+                found.ok_or_else(|| unauthenticated("The agent's token is not valid, or not any more"))?;
+            self.believe(hash, opened);
+            opened
         };
         Ok(Principal {
             actor: Actor::Agent {
