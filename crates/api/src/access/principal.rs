@@ -43,6 +43,17 @@ pub(crate) enum Actor {
     },
 }
 
+impl Actor {
+    /// Under which name it is spoken of.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::User { name, email, .. } if name.is_empty() => email,
+            Self::User { name, .. } | Self::ApiKey { name, .. } => name,
+            Self::Agent { .. } => "agent",
+        }
+    }
+}
+
 /// What somebody may do in an organization.
 #[derive(Clone, Debug)]
 pub(crate) struct Membership {

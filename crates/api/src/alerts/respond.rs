@@ -20,13 +20,12 @@ use crate::{
 
 /// Who asks, for what is written with an alert.
 fn who(allowed: &Allowed<Manage<Monitoring>>) -> Answer<(Option<UserId>, String)> {
-    Ok(match &allowed.signed()?.actor {
-        Actor::User { id, name, email, .. } => {
-            let name = if name.is_empty() { email } else { name };
-            (Some(*id), name.clone())
-        }
-        Actor::ApiKey { name, .. } => (None, name.clone()),
-    })
+    let actor = &allowed.signed()?.actor;
+    let user = match actor {
+        Actor::User { id, .. } => Some(*id),
+        Actor::ApiKey { .. } | Actor::Agent { .. } => None,
+    };
+    Ok((user, actor.name().to_owned()))
 }
 
 /// Tells those who were told of the beginning. What is told to whom is no request's to read: the alert was found within

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::must_be_whole;
 use crate::{
     Api,
-    access::{Act, Actor, Allowed, InTenancy, Manage, Monitoring, Need},
+    access::{Act, Allowed, InTenancy, Manage, Monitoring, Need},
     page::List,
     problem::Answer,
 };
@@ -64,16 +64,7 @@ pub(crate) async fn report<N: Need + InTenancy>(
     only: Option<channels::Channel>,
 ) -> Answer<Vec<Sent>> {
     let organization = allowed.organization()?;
-    let by = match &allowed.signed()?.actor {
-        Actor::User { name, email, .. } => {
-            if name.is_empty() {
-                email
-            } else {
-                name
-            }
-        }
-        Actor::ApiKey { name, .. } => name,
-    };
+    let by = allowed.signed()?.actor.name();
     let mut change = allowed.change().await?;
     change.leave_tenancy().await?;
     let channels = match &only {

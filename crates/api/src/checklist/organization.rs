@@ -7,7 +7,7 @@ use ocore_store::{
     organizations,
 };
 
-use super::{BACKUPS, Checklist, DATABASE, DRILL, INVENTORY, Item, MONITORING, State, bottleneck, database};
+use super::{BACKUPS, Checklist, DRILL, INVENTORY, Item, MONITORING, State, bottleneck, database};
 use crate::{
     access::{Allowed, Monitoring, View},
     advice::found,

@@ -54,7 +54,7 @@ impl From<rows::Notification> for Notification {
 pub(super) fn person(allowed: &Allowed<SignedIn>) -> Answer<(UserId, String)> {
     match &allowed.signed()?.actor {
         Actor::User { id, email, .. } => Ok((*id, email.clone())),
-        Actor::ApiKey { name, .. } => Err(Failure::not_found("person", name)),
+        other => Err(Failure::not_found("person", other.name())),
     }
 }
 

@@ -162,6 +162,9 @@ impl World {
                 master_password: "p".to_owned().into(),
                 admin_password: None,
             },
+            placement_group: None,
+            anti_affinity: false,
+            disk_bytes: 0,
         };
         let store = self.hands.store();
         let mut conn = store.connection().await?;
