@@ -287,7 +287,7 @@ pub(crate) async fn make_role(host: &dyn Host, engine: &Engine) -> Result<(), Pr
     psql::run(engine, "postgres", &sql.into()).await?;
     put_secret(host, "postgres", &password).await?;
     for database in databases(engine).await? {
-        watch(engine, &database).await?;
+        psql::query(engine, &database, &watch()).await?;
     }
     Ok(())
 }
@@ -319,21 +319,21 @@ pub(crate) async fn without_role(host: &dyn Host) -> Result<(), Problem> {
     root(host, script, "Making the agent's folder").await.map(drop)
 }
 
-/// Lets the server's agent, if there is one, see how late the scheduled actions of an instance are, and nothing else.
-pub(crate) async fn watch(engine: &Engine, database: &str) -> Result<(), Problem> {
-    let sql = format!(
+/// Lets the server's agent, if there is one, see how late the scheduled actions of the present database are, and nothing
+/// else.
+pub(crate) fn watch() -> String {
+    format!(
         "do $$ begin
-             if exists (select from pg_roles where rolname = {0}) then
+             if exists (select from pg_roles where rolname = {}) then
                  execute format('grant connect on database %I to {1}', current_database());
                  if to_regclass('public.ir_cron') is not null then
                      grant select (active, nextcall) on public.ir_cron to {1};
                  end if;
              end if;
-         end $$",
+         end $$;",
         literal(ROLE),
         identifier(ROLE)
-    );
-    psql::query(engine, database, &sql).await.map(drop)
+    )
 }
 
 /// Drops the role; that it is gone is fine.

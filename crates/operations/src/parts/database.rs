@@ -63,7 +63,6 @@ pub(crate) async fn create(
         own(instance, secrets, template)
     )?;
     psql::run(engine, &name, &own).await?;
-    agent::watch(engine, &name).await?;
     psql::query(
         engine,
         "postgres",
@@ -94,9 +93,10 @@ async fn own(instance: &Instance, secrets: &Secrets, template: &Template) -> Res
         &format!("http://127.0.0.1:{}", instance.http().unwrap_or(8069)),
     );
     Ok(SecretString::from(format!(
-        "reassign owned by {} to {name};\n{}",
+        "reassign owned by {} to {name};\n{}\n{}",
         identifier(&template.name),
-        identity.expose_secret()
+        identity.expose_secret(),
+        agent::watch()
     )))
 }
 
