@@ -21,7 +21,7 @@ const ROLE: &str = "ocore_agent";
 const PORT: u16 = 5432;
 /// How long it is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Sizes of databases are found out at each tenth time: each takes PostgreSQL a look at some hundred files.
+/// Sizes of databases are found out at each tenth time, and when there is a new one: each takes PostgreSQL a look at some hundred files.
 const SIZES_EVERY: u32 = 10;
 /// What the comment on an instance's database begins with; its identifier follows.
 const MARK: &str = "sh.ocore.instance=";
@@ -59,6 +59,8 @@ pub(crate) struct Asker {
     client: Option<Client>,
     round: u32,
     sizes: HashMap<String, u64>,
+    /// Whether there is a database whose size was not found out yet.
+    is_new: bool,
     /// Blocks found in the cache and read, when it was asked last.
     blocks: Option<(i64, i64)>,
 }
@@ -72,6 +74,7 @@ impl Asker {
             client: None,
             round: 0,
             sizes: HashMap::new(),
+            is_new: false,
             blocks: None,
         }
     }
@@ -107,7 +110,7 @@ impl Asker {
             Some(client) if !client.is_closed() => client,
             _ => self.connect(address, "postgres").await?,
         };
-        if self.round.is_multiple_of(SIZES_EVERY) {
+        if self.round.is_multiple_of(SIZES_EVERY) || self.is_new {
             let rows = client.query(SIZES, &[]).await?;
             self.sizes = rows
                 .iter()
@@ -115,6 +118,9 @@ impl Asker {
                 .collect();
         }
         let (seen, instances) = self.look(&client).await?;
+        self.is_new = instances
+            .iter()
+            .any(|(_, database)| !self.sizes.contains_key(database));
         self.client = Some(client);
         {
             let mut state = self.shared.lock();

@@ -757,6 +757,36 @@ mod tests {
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
+    #[test]
+    fn agents_are_told_an_address_that_servers_reach() {
+        let secrets = [("JWT_SECRET", SECRET), ("SSH_ENCRYPTION_KEY", SECRET)];
+        let told = |more: &[(&str, &str)]| {
+            let agents = config(&[&secrets[..], more].concat()).unwrap().agents();
+            (agents.url, agents.local_url)
+        };
+        let url = |text: &str| Some(text.to_owned());
+        // Nothing but this machine: only it is reached.
+        assert_eq!(told(&[]), (None, url("http://127.0.0.1:8080")));
+        assert_eq!(
+            told(&[("OCORE_LISTEN", "0.0.0.0:90")]),
+            (None, url("http://127.0.0.1:90"))
+        );
+        let own = url("http://10.0.0.5:90");
+        assert_eq!(told(&[("OCORE_LISTEN", "10.0.0.5:90")]), (own.clone(), own));
+        let app = ("APP_URL", "https://ocore.example.com");
+        assert_eq!(
+            told(&[app]),
+            (url("https://ocore.example.com"), url("http://127.0.0.1:8080"))
+        );
+        let agents = url("https://in.example.com");
+        assert_eq!(
+            told(&[app, ("OCORE_AGENT_URL", "https://in.example.com/")]),
+            (agents.clone(), agents)
+        );
+        let faults = config(&[&secrets[..], &[("OCORE_AGENT_AUTO", "perhaps")]].concat()).unwrap_err();
+        assert!(faults.to_string().contains("OCORE_AGENT_AUTO"));
+    }
+
     fn config(variables: &[(&str, &str)]) -> Result<Config, Faults> {
         let variables = variables
             .iter()

@@ -1,6 +1,10 @@
 //! Where the agent's program comes from, and where agents bring what they measure.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use ocore_domain::{Code, Problem, server::AuthMethod};
 use ocore_store::servers::Server;
@@ -41,7 +45,10 @@ impl AgentSource {
 
     /// Whether a server that is added gets the agent by itself.
     pub(crate) fn is_offered(&self, server: &Server) -> bool {
-        self.auto && self.binary.is_some() && self.url_for(server).is_ok()
+        // On this machine it would be tried for nothing where oCore may not install it, or no systemd runs.
+        let is_possible = server.auth_method != AuthMethod::Local
+            || (nix::unistd::geteuid().is_root() && Path::new("/run/systemd/system").is_dir());
+        self.auto && self.binary.is_some() && self.url_for(server).is_ok() && is_possible
     }
 
     /// The program, for a server of this architecture.

@@ -52,7 +52,7 @@ impl<S: Send + Sync> FromRequest<S> for Samples {
 /// reached and takes the token.
 #[utoipa::path(
     post, path = "/api/agent/metrics", operation_id = "bringMetrics", tag = "servers",
-    request_body(content = Vec<u8>, content_type = "application/vnd.ocore.telemetry+msgpack"),
+    request_body(content = String, content_type = "application/vnd.ocore.telemetry+msgpack"),
     responses((status = 204, description = "Taken"))
 )]
 pub(super) async fn bring(

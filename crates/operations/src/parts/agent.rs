@@ -324,7 +324,7 @@ pub(crate) async fn without_role(host: &dyn Host) -> Result<(), Problem> {
 pub(crate) fn watching() -> String {
     format!(
         "do $$ begin
-             if exists (select from pg_roles where rolname = {0}) then
+             if exists (select from pg_roles where rolname = {}) then
                  execute format('grant connect on database %I to {1}', current_database());
                  if to_regclass('public.ir_cron') is not null then
                      grant select (active, nextcall) on public.ir_cron to {1};

@@ -134,7 +134,7 @@ async fn own(instance: &Instance, secrets: &Secrets, template: &Template) -> Res
     Ok(SecretString::from(format!(
         "reassign owned by {} to {name};\n{}",
         identifier(&template.name),
-        identity.expose_secret()
+        identity.expose_secret(),
     )))
 }
 
