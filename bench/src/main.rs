@@ -2,6 +2,7 @@
 
 mod create;
 mod graphile;
+mod ingest;
 mod latency;
 mod list;
 mod memory;
@@ -46,6 +47,8 @@ enum Which {
     Create,
     /// Resident memory of `ocore serve`
     Memory,
+    /// What 1,000 servers tell, and charts of it
+    Ingest,
     All,
 }
 
@@ -70,6 +73,9 @@ async fn main() -> Result<()> {
     }
     if asked(Which::Memory) {
         report.keep("memory", memory::run(&arguments.ocore)?)?;
+    }
+    if asked(Which::Ingest) {
+        report.keep("ingest", ingest::run().await?)?;
     }
     report.end()
 }

@@ -11,6 +11,7 @@ mod api_keys;
 mod audit_logs;
 mod auth;
 mod body;
+mod charts;
 mod checks;
 mod confirm;
 mod contract;
@@ -32,6 +33,7 @@ mod page;
 mod post;
 mod problem;
 mod problems;
+mod prometheus;
 mod request;
 mod revision;
 mod roles;
@@ -156,6 +158,7 @@ fn routes() -> Routes {
         .merge(openapi::routes())
         .merge(docs::routes())
         .merge(problems::routes())
+        .merge(prometheus::routes())
         .merge(auth::routes())
         .merge(user::routes())
         .merge(servers::routes())

@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::{
-    extract::Request,
+    extract::{MatchedPath, Request},
     http::{HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -19,7 +19,10 @@ use tokio::time::timeout;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::problem::{self, Failure};
+use crate::{
+    problem::{self, Failure},
+    prometheus,
+};
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -35,14 +38,24 @@ pub(crate) async fn answer(mut request: Request, next: Next) -> Response {
     let id = id(request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
-    let is_health = request.uri().path().starts_with("/health");
+    let is_health =
+        request.uri().path().starts_with("/health") || request.uri().path().starts_with("/metrics");
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let work = async {
         let began = Instant::now();
         let mut response = problem::render(run(request, next).await, &id);
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(HEADER, value);
         }
-        let (status, millis) = (response.status().as_u16(), began.elapsed().as_millis());
+        let took = began.elapsed();
+        prometheus::observe(
+            &method,
+            route.as_ref().map(MatchedPath::as_str),
+            response.status(),
+            took,
+        );
+        let (status, millis) = (response.status().as_u16(), took.as_millis());
         // Somebody asks for the health every few seconds.
         if is_health {
             tracing::debug!(status, millis, "answered");

@@ -29,7 +29,7 @@ pub use hands::Hands;
 pub use logs::container_logs;
 pub use noop::noop;
 pub use ocore_odoo::Version;
-pub use runtime::{Runtime, RuntimeConfig};
+pub use runtime::{Runtime, RuntimeConfig, leads};
 
 use engine::Definition;
 

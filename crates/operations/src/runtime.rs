@@ -1,7 +1,13 @@
 //! Everything that works in the background of one process: the worker, and, in one process at a time, what is done
 //! at a steady interval.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use ocore_domain::Problem;
 use ocore_store::leases;
@@ -25,6 +31,13 @@ const LEADER: &str = "leader";
 const LEASE: Duration = Duration::from_secs(15);
 /// How often what has expired is looked for.
 const EXPIRY: Duration = Duration::from_secs(600);
+
+static LEADS: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process leads.
+pub fn leads() -> bool {
+    LEADS.load(Ordering::Relaxed)
+}
 
 /// How much is done at once, and how often.
 #[derive(Clone)]
@@ -101,6 +114,7 @@ async fn lead(hands: Hands, id: Uuid, every: Duration, stopping: CancellationTok
             tracing::warn!(%error, "the leader's lease could not be renewed");
             false
         });
+        LEADS.store(mine, Ordering::Relaxed);
         match (mine, &work) {
             (true, None) => {
                 let stop = stopping.child_token();
@@ -115,6 +129,7 @@ async fn lead(hands: Hands, id: Uuid, every: Duration, stopping: CancellationTok
             _ => {}
         }
     }
+    LEADS.store(false, Ordering::Relaxed);
     if let Some((_, task)) = work {
         task.abort();
     }

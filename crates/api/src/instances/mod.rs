@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod environment;
 mod logs;
+mod metrics;
 mod read;
 mod settings;
 mod update;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Routes {
         .with(guarded!(delete::delete))
         .with(guarded!(control::control))
         .with(guarded!(logs::logs))
+        .with(guarded!(metrics::metrics))
 }
 
 /// An instance.

@@ -1,6 +1,7 @@
 //! Servers: Linux machines on which instances run.
 
 mod add;
+mod metrics;
 mod read;
 mod remove;
 mod validate;
@@ -37,6 +38,8 @@ pub(crate) fn routes() -> Routes {
         .with(guarded!(read::show))
         .with(guarded!(validate::validate))
         .with(guarded!(remove::remove))
+        .with(guarded!(metrics::metrics))
+        .with(guarded!(metrics::latest))
 }
 
 /// A server.

@@ -17,6 +17,7 @@ mod invite_link;
 mod limits;
 mod login;
 mod member;
+mod metrics;
 mod operation;
 mod org;
 mod output;
