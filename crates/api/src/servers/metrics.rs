@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::Path};
 use chrono::{DateTime, Utc};
+use ocore_domain::{Code, Problem};
 use ocore_store::metrics::{
     Detail, Source,
     charts::{self, ServerPoint},
@@ -14,7 +15,7 @@ use crate::{
     access::{Allowed, Monitoring, View},
     body::Query,
     charts::{Chart, Wanted},
-    problem::{Answer, Failure},
+    problem::Answer,
 };
 
 /// What was measured last of a server, with everything that is only worth knowing now.
@@ -89,7 +90,13 @@ pub(super) async fn latest(
     let mut conn = allowed.read().await?;
     let server = find(&mut conn, allowed.organization()?, &id).await?;
     let latest = charts::latest(&mut conn, server.id).await?;
-    let latest = latest.ok_or_else(|| Failure::not_found("measurement of server", &server.name))?;
+    let latest = latest.ok_or_else(|| {
+        Problem::new(
+            Code::NotFound,
+            format!("Nothing was measured of the server {} yet", server.name),
+            "Ask again in two minutes; if it lasts, look whether the server is active.",
+        )
+    })?;
     let detail = latest.detail;
     let load = |which: usize| detail.load.get(which).copied().unwrap_or_default();
     let disk = detail.filesystems.first().cloned().unwrap_or_default();

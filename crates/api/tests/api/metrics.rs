@@ -5,6 +5,7 @@ use chrono::{TimeDelta, Utc};
 use ocore_domain::{
     InstanceId, OrganizationId, ServerId,
     access::{Permission, Permissions, Resource, Scope},
+    instance::Settings,
 };
 use ocore_store::metrics::{self, Source, partitions};
 use ocore_telemetry::{Batch, Container, Cpu, Filesystem, Host, Memory, Network, Process, Sample};
@@ -24,11 +25,12 @@ async fn instance(pool: &PgPool, server: ServerId, slug: &str) -> InstanceId {
         "insert into instances (id, organization_id, server_id, name, slug, odoo_version, odoo_edition,
              environment_type, status, settings, env_values_sealed, database_password_sealed, master_password_sealed)
          select $1, organization_id, id, $3, $3, '19.0', 'community', 'production', 'running',
-             '{\"image\": \"odoo:19\", \"workers\": 0, \"memoryLimitBytes\": 1}', '', '', '' from servers where id = $2",
+             $4, '', '', '' from servers where id = $2",
     )
     .bind(id.uuid())
     .bind(server.uuid())
     .bind(slug)
+    .bind(serde_json::to_value(Settings::new("odoo:19".to_owned(), 0, 1 << 30)).unwrap())
     .execute(pool)
     .await
     .unwrap();
@@ -111,7 +113,7 @@ async fn charts_have_the_documented_fields_and_gaps(pool: PgPool) {
     client
         .get("/api/servers/one/metrics/latest")
         .await
-        .problem(404, "not_found");
+        .problem(404, "resource.not_found");
 
     told(
         &pool,
@@ -215,12 +217,12 @@ async fn who_is_limited_sees_nothing_of_other_instances(pool: PgPool) {
     limited
         .get("/api/instances/other/monitoring/metrics")
         .await
-        .problem(404, "not_found");
+        .problem(404, "resource.not_found");
     // The rows themselves are walled off too.
     let theirs = limited
         .get(&format!("/api/instances/{other}/monitoring/metrics"))
         .await;
-    theirs.problem(404, "not_found");
+    theirs.problem(404, "resource.not_found");
 
     // To look at servers is another permission.
     let servers = [Permission::view(Resource::Servers)].into_iter().collect();
@@ -355,7 +357,10 @@ fn dashboard_and_rules_name_figures_that_there_are() {
             .iter()
             .find_map(|end| word.strip_suffix(end))
             .unwrap_or(word);
-        assert!(given.contains(&format!("\"{name}\"")), "{word} is no figure of ours");
+        assert!(
+            given.contains(&format!("\"{name}\"")),
+            "{word} is no figure of ours"
+        );
         asked += 1;
     }
     assert!(asked > 40, "{asked}");
