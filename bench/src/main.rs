@@ -3,6 +3,7 @@
 mod agent;
 mod create;
 mod graphile;
+mod ingest;
 mod latency;
 mod list;
 mod memory;
@@ -55,6 +56,8 @@ enum Which {
     Memory,
     /// The agent, beside another
     Agent,
+    /// What 1,000 servers tell, and charts of it
+    Ingest,
     All,
 }
 
@@ -84,6 +87,9 @@ async fn main() -> Result<()> {
         if let Some((agent, server)) = arguments.agent.as_deref().zip(arguments.server.as_deref()) {
             report.keep("agent", agent::run(agent, server).await?)?;
         }
+    }
+    if asked(Which::Ingest) {
+        report.keep("ingest", ingest::run().await?)?;
     }
     report.end()
 }

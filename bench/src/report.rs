@@ -40,6 +40,13 @@ impl Figures {
     }
 }
 
+impl Figures {
+    /// Adds those of a part that was measured beside.
+    pub fn join(&mut self, part: Self) {
+        self.0.extend(part.0);
+    }
+}
+
 impl Figure {
     fn holds(&self) -> Option<bool> {
         self.target.map(|target| match target {

@@ -10,7 +10,7 @@ use crate::{
 
 /// Builds `ocore` and the benchmarks in release mode, and runs one of them or all.
 pub(crate) fn command(which: &str) -> Result<()> {
-    if !["queue", "agent"].contains(&which) {
+    if !["queue", "list", "agent", "ingest"].contains(&which) {
         run(&mut cargo(&["build", "--release", "--package", "ocore"]))?;
     }
     // A workspace of its own: what oCore is compared with is compiled here only. The rest is shared.

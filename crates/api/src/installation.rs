@@ -7,7 +7,8 @@ use ocore_domain::Problem;
 use ocore_identity::{access_token::Signer, passkey::RelyingParty};
 use ocore_mail::Mailer;
 use ocore_sso::Login;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 
 use crate::{access::Proxies, limits::Quotas, post::Post};
 
@@ -53,6 +54,8 @@ pub struct Installation {
     pub(crate) post: Post,
     /// Other providers by which people sign in.
     pub(crate) logins: Vec<Arc<dyn Login>>,
+    /// SHA-256 of the token that opens `/metrics`.
+    metrics_token: Option<[u8; 32]>,
 }
 
 impl fmt::Debug for Installation {
@@ -73,6 +76,7 @@ impl Installation {
             passkeys: passkeys.ok(),
             post: Post::new(None),
             logins: Vec::new(),
+            metrics_token: None,
             settings,
         })
     }
@@ -92,8 +96,26 @@ impl Installation {
         Self { logins, ..self }
     }
 
+    /// The same with a token that opens `/metrics` and nothing else.
+    #[must_use]
+    pub fn with_metrics_token(self, token: &SecretString) -> Self {
+        Self {
+            metrics_token: Some(digest(token)),
+            ..self
+        }
+    }
+
+    /// Whether it is that token. Digests are compared: how long that takes tells nothing of the token.
+    pub(crate) fn is_metrics_token(&self, token: &SecretString) -> bool {
+        self.metrics_token.is_some_and(|wanted| wanted == digest(token))
+    }
+
     /// What takes its mails to people.
     pub fn post(&self) -> Post {
         self.post.clone()
     }
+}
+
+fn digest(token: &SecretString) -> [u8; 32] {
+    Sha256::digest(token.expose_secret()).into()
 }

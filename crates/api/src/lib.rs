@@ -15,6 +15,7 @@ mod audit_logs;
 mod auth;
 mod body;
 mod capacity;
+mod charts;
 mod checklist;
 mod checks;
 mod confirm;
@@ -40,6 +41,7 @@ mod placement;
 mod post;
 mod problem;
 mod problems;
+mod prometheus;
 mod recovery_drills;
 mod request;
 mod revision;
@@ -170,6 +172,7 @@ fn routes() -> Routes {
         .merge(openapi::routes())
         .merge(docs::routes())
         .merge(problems::routes())
+        .merge(prometheus::routes())
         .merge(auth::routes())
         .merge(user::routes())
         .merge(agent::routes())

@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::{
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -22,6 +22,7 @@ use uuid::Uuid;
 use crate::{
     Api,
     problem::{self, Failure},
+    prometheus,
 };
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -46,14 +47,24 @@ pub(crate) async fn answer(mut request: Request, next: Next) -> Response {
     let id = id(request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
-    let is_health = request.uri().path().starts_with("/health");
+    let is_health =
+        request.uri().path().starts_with("/health") || request.uri().path().starts_with("/metrics");
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let work = async {
         let began = Instant::now();
         let mut response = problem::render(run(request, next).await, &id);
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(HEADER, value);
         }
-        let (status, millis) = (response.status().as_u16(), began.elapsed().as_millis());
+        let took = began.elapsed();
+        prometheus::observe(
+            &method,
+            route.as_ref().map(MatchedPath::as_str),
+            response.status(),
+            took,
+        );
+        let (status, millis) = (response.status().as_u16(), took.as_millis());
         // Somebody asks for the health every few seconds.
         if is_health {
             tracing::debug!(status, millis, "answered");

@@ -62,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     /// How often every instance is looked at.
     pub(crate) health_interval: Duration,
+    /// What opens `/metrics`, and nothing else.
+    pub(crate) metrics_token: Option<SecretString>,
     /// How long what was measured is kept.
     pub(crate) metrics_retention: Retention,
     /// How long running steps may go on after the signal to stop.
@@ -255,6 +257,7 @@ impl Config {
             log,
             log_format,
             health_interval: read.seconds("OCORE_HEALTH_INTERVAL", 1..=3600, 15),
+            metrics_token: read.secret("OCORE_METRICS_TOKEN", false),
             metrics_retention: read.retention(),
             shutdown_grace: read.seconds("OCORE_SHUTDOWN_GRACE", 0..=3600, 30),
             app_url: read

@@ -77,6 +77,9 @@ async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow
             "SMTP_HOST is not set: no mail can be sent, so nobody signs up or gets a new password by mail"
         );
     }
+    if let Some(token) = &config.metrics_token {
+        installation = installation.with_metrics_token(token);
+    }
     let post = installation.post();
     let api = Api::new(
         database.store.clone(),

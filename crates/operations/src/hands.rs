@@ -1,6 +1,9 @@
 //! What operations work with: the rows, what is heard of them, and the servers.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use ocore_domain::{
     Code, Problem, ServerId,
@@ -26,6 +29,7 @@ pub struct Hands {
     agents: Arc<AgentSource>,
     pulse: Arc<Pulse>,
     hard_stop: CancellationToken,
+    leads: Arc<AtomicBool>,
     notifier: Notifier,
 }
 
@@ -45,6 +49,7 @@ impl Hands {
             agents: Arc::default(),
             pulse: Arc::default(),
             hard_stop: CancellationToken::new(),
+            leads: Arc::default(),
             notifier: Notifier::default(),
         }
     }
@@ -96,6 +101,15 @@ impl Hands {
 
     pub(crate) fn hosts(&self) -> &Hosts {
         &self.hosts
+    }
+
+    /// Whether this process leads.
+    pub fn leads(&self) -> bool {
+        self.leads.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_leads(&self, leads: bool) {
+        self.leads.store(leads, Ordering::Relaxed);
     }
 
     /// Ends what still runs when the grace of a shutdown is over.

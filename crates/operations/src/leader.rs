@@ -61,6 +61,7 @@ pub(crate) async fn lead(hands: Hands, id: Uuid, health_interval: Duration, stop
             tracing::warn!(%error, "the leader's lease could not be renewed");
             false
         });
+        hands.set_leads(mine);
         match (mine, &work) {
             (true, None) => {
                 let mut duties_at_work = JoinSet::new();
@@ -74,6 +75,7 @@ pub(crate) async fn lead(hands: Hands, id: Uuid, health_interval: Duration, stop
             _ => {}
         }
     }
+    hands.set_leads(false);
 }
 
 /// Gives the lead back, so that another process need not wait for the lease to run out.

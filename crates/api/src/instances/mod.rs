@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod environment;
 mod logs;
+mod metrics;
 mod read;
 mod relocate;
 mod settings;
@@ -44,6 +45,7 @@ pub(crate) fn routes() -> Routes {
         .with(guarded!(control::control))
         .with(guarded!(relocate::relocate))
         .with(guarded!(logs::logs))
+        .with(guarded!(metrics::metrics))
 }
 
 /// An instance.

@@ -3,6 +3,7 @@
 mod add;
 mod agent;
 mod cordon;
+mod metrics;
 mod read;
 mod remove;
 mod update;
@@ -49,6 +50,8 @@ pub(crate) fn routes() -> Routes {
         .with(guarded!(agent::install))
         .with(guarded!(agent::rotate))
         .with(guarded!(agent::remove))
+        .with(guarded!(metrics::metrics))
+        .with(guarded!(metrics::latest))
 }
 
 /// A server.

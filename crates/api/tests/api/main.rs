@@ -19,6 +19,7 @@ mod invitations;
 mod login;
 mod matrix;
 mod members;
+mod metrics;
 mod operations;
 mod organizations;
 mod passkeys;

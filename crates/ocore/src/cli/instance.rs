@@ -17,6 +17,7 @@ use super::{
     confirm::confirm,
     environment::{Sources, Variables},
     failure::Failure,
+    metrics,
     output::{self, Column, ago, bytes, fields, table, text},
     placement,
     resolve::{Page, find, list, rows, value},
@@ -72,6 +73,13 @@ pub(crate) enum Command {
     Restart(Control),
     /// Change an instance's settings.
     Update(Box<Update>),
+    /// What was measured of an instance.
+    Metrics {
+        /// Name, slug or id.
+        instance: String,
+        #[command(flatten)]
+        period: metrics::Period,
+    },
     /// Print what an instance's container logs.
     Logs {
         /// Name, slug or id.
@@ -338,6 +346,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
         Command::Stop(it) => control(session, it, "stop", "is stopped").await,
         Command::Restart(it) => control(session, it, "restart", "runs again").await,
         Command::Update(update) => update.run(session).await,
+        Command::Metrics { instance, period } => metrics::of_instance(session, &instance, &period).await,
         Command::Logs {
             instance,
             follow,

@@ -25,6 +25,7 @@ mod invite_link;
 mod limits;
 mod login;
 mod member;
+mod metrics;
 mod operation;
 mod org;
 mod output;

@@ -13,6 +13,7 @@ use super::{
     changed::changed,
     confirm::confirm,
     failure::Failure,
+    metrics,
     output::{Column, ago, bytes, fields, table, text},
     placement::{Mark, mark, pair},
     resolve::{Page, find, list, rows, value},
@@ -42,6 +43,13 @@ pub(crate) enum Command {
     Show {
         /// Name or id.
         server: String,
+    },
+    /// What was measured of a server.
+    Metrics {
+        /// Name or id.
+        server: String,
+        #[command(flatten)]
+        period: metrics::Period,
     },
     /// Look at a server again and prepare it; also after its key, password or host key changed.
     Validate {
@@ -290,6 +298,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
             let answer = find(session, "servers", &server).await?;
             output.result(&answer, || show(&answer))
         }
+        Command::Metrics { server, period } => metrics::of_server(session, &server, &period).await,
         Command::Validate {
             server,
             secrets,

@@ -10,6 +10,7 @@ macro_rules! details {
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
         #[serde(rename_all = "camelCase", default)]
+        #[schema(as = measured::$name)]
         pub struct $name {
             $($(#[$field_doc])* pub $field: $kind,)+
         }

@@ -1,5 +1,7 @@
 //! Writing what arrives.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use chrono::Utc;
 use ocore_domain::{OrganizationId, ServerId};
 use ocore_telemetry::Batch;
@@ -55,15 +57,67 @@ pub async fn ingest(
 /// Writes what several servers told, in one statement: all of it or nothing.
 pub async fn ingest_all(conn: &mut PgConnection, given: &[Given<'_>]) -> Result<Ingested> {
     let rows = Rows::of(given, Utc::now());
+    let ssh = given.iter().all(|given| given.source == Source::Ssh);
     if let Some(ingested) = write(conn, &rows).await? {
+        count(&ingested, ssh);
         return Ok(ingested);
     }
     // Nobody has led for a while, or never yet.
     let now = partitions::now(conn).await?;
     partitions::make_ahead(conn, now).await?;
-    write(conn, &rows)
+    let ingested = write(conn, &rows)
         .await?
-        .ok_or_else(|| Error::Row("there are no partitions for samples".to_owned()))
+        .ok_or_else(|| Error::Row("there are no partitions for samples".to_owned()))?;
+    count(&ingested, ssh);
+    Ok(ingested)
+}
+
+/// What this process has written since it began.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    /// Samples of servers that agents brought.
+    pub agent: u64,
+    /// Samples of servers that were asked over SSH.
+    pub ssh: u64,
+    /// Samples of instances.
+    pub instances: u64,
+    /// Samples that were there already.
+    pub repeated: u64,
+    /// Samples that were dropped.
+    pub dropped: u64,
+}
+
+static COUNTED: [AtomicU64; 5] = [const { AtomicU64::new(0) }; 5];
+
+/// What this process has written since it began.
+pub fn totals() -> Totals {
+    let [agent, ssh, instances, repeated, dropped] =
+        COUNTED.each_ref().map(|counted| counted.load(Ordering::Relaxed));
+    Totals {
+        agent,
+        ssh,
+        instances,
+        repeated,
+        dropped,
+    }
+}
+
+fn count(ingested: &Ingested, ssh: bool) {
+    let (of_agents, of_ssh) = if ssh {
+        (0, ingested.inserted)
+    } else {
+        (ingested.inserted, 0)
+    };
+    let now = [
+        of_agents,
+        of_ssh,
+        ingested.instances,
+        ingested.repeated,
+        ingested.dropped,
+    ];
+    for (counted, now) in COUNTED.iter().zip(now) {
+        counted.fetch_add(now, Ordering::Relaxed);
+    }
 }
 
 /// None: there are no partitions for now. A sample older than 45 seconds may have been rolled up without: its minute is

@@ -1,12 +1,15 @@
 //! What was measured on servers and of instances: raw samples and rollups, in partitions that are dropped when their time
 //! is over.
 
+pub mod charts;
 #[expect(
     clippy::struct_field_names,
     reason = "fields are named as in the JSON, with their units"
 )]
 mod detail;
+pub mod fleet;
 mod ingest;
+pub mod own;
 pub mod partitions;
 mod retention;
 mod rollup;
@@ -16,7 +19,7 @@ mod silent;
 mod spans;
 
 pub use detail::Detail;
-pub use ingest::{Given, Ingested, ingest, ingest_all};
+pub use ingest::{Given, Ingested, Totals, ingest, ingest_all, totals};
 pub use retention::{Retention, set_retention};
 pub use rollup::{RolledUp, roll_up, roll_up_at};
 pub use silent::{AGENT_SILENT_SECONDS, without_agent};
