@@ -861,6 +861,8 @@ mod tests {
             ("OCORE_HEALTH_INTERVAL", "0"),
             ("OCORE_METRICS_RETENTION", "1h,24h,7d"),
             ("OCORE_SHUTDOWN_GRACE", "-1"),
+            ("OCORE_WEBHOOK_ALLOW_PRIVATE", "maybe"),
+            ("OCORE_TELEGRAM_URL", "canary"),
             ("PG_BIN", "bin"),
         ];
         let faults = config(&wrong).unwrap_err().to_string();
