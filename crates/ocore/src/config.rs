@@ -202,19 +202,6 @@ impl Config {
                 "Set DATABASE_URL too, or neither.",
             );
         }
-        let (least, most) = (
-            read.number("DB_POOL_MIN_CONNS", 0..=1000, 2),
-            // Claims keep one of them and the listener another.
-            read.number("DB_POOL_MAX_CONNS", 5..=1000, 25),
-        );
-        if least > most {
-            read.fault(
-                "DB_POOL_MIN_CONNS",
-                &format!("is {least}, more than DB_POOL_MAX_CONNS, {most}"),
-                "Set it to that or less.",
-            );
-        }
-
         let jwt_secret = read.secret("JWT_SECRET", !development);
         let key = match (read.secret("SSH_ENCRYPTION_KEY", !development), &jwt_secret) {
             (Some(key), _) => Key::Known(key),
@@ -249,7 +236,7 @@ impl Config {
             development,
             database_url,
             database_direct_url,
-            database_connections: least..=most,
+            database_connections: read.connections(),
             postgres_programs: read.path("PG_BIN"),
             key,
             workers: read.at_least_one("OCORE_WORKERS", 512, (4 * machine.cores).clamp(4, 64)),
@@ -267,19 +254,7 @@ impl Config {
             access_expiry: read.time("JWT_ACCESS_EXPIRY", TimeDelta::hours(1)),
             refresh_expiry: read.time("JWT_REFRESH_EXPIRY", TimeDelta::days(30)),
             quotas: read.quotas(),
-            signup: match read.text("OCORE_SIGNUP").as_deref() {
-                None | Some("invited") => Signup::Invited,
-                Some("open") => Signup::Open,
-                Some(other) => {
-                    let other = other.to_owned();
-                    read.fault(
-                        "OCORE_SIGNUP",
-                        &format!("is `{other}`"),
-                        "Use `invited` or `open`.",
-                    );
-                    Signup::Invited
-                }
-            },
+            signup: read.signup(),
             proxies: usize::try_from(read.number("OCORE_TRUSTED_PROXIES", 0..=8, 0)).unwrap_or(0),
             mailer: Mail(read.mailer(development)),
             webhook_allow_private: read.switch("OCORE_WEBHOOK_ALLOW_PRIVATE"),
@@ -452,6 +427,38 @@ impl Reader {
                 let what = format!("is `{other}`");
                 self.fault(name, &what, "Use `true` or `false`.");
                 false
+            }
+        }
+    }
+
+    /// The least and the greatest number of connections to the database.
+    fn connections(&mut self) -> RangeInclusive<u32> {
+        let (least, most) = (
+            self.number("DB_POOL_MIN_CONNS", 0..=1000, 2),
+            // Claims keep one of them and the listener another.
+            self.number("DB_POOL_MAX_CONNS", 5..=1000, 25),
+        );
+        if least > most {
+            self.fault(
+                "DB_POOL_MIN_CONNS",
+                &format!("is {least}, more than DB_POOL_MAX_CONNS, {most}"),
+                "Set it to that or less.",
+            );
+        }
+        least..=most
+    }
+
+    fn signup(&mut self) -> Signup {
+        match self.text("OCORE_SIGNUP").as_deref() {
+            None | Some("invited") => Signup::Invited,
+            Some("open") => Signup::Open,
+            Some(other) => {
+                self.fault(
+                    "OCORE_SIGNUP",
+                    &format!("is `{other}`"),
+                    "Use `invited` or `open`.",
+                );
+                Signup::Invited
             }
         }
     }
