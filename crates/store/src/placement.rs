@@ -19,7 +19,7 @@ use crate::{
 /// So many servers of an organization are looked at for a placement, by name.
 const SERVERS: i64 = 1000;
 
-/// All servers of an organization that the asker sees, with what is promised on them: two queries, however many they are.
+/// All servers of an organization that the asker sees, with what is promised on them: three queries, however many they are.
 pub async fn fleet(conn: &mut PgConnection, organization: OrganizationId) -> Result<Vec<placement::Server>> {
     let rows = servers::all(conn, organization, SERVERS).await?;
     views(conn, rows).await
@@ -47,9 +47,11 @@ pub async fn policy(conn: &mut PgConnection, organization: OrganizationId) -> Re
 async fn views(conn: &mut PgConnection, rows: Vec<Server>) -> Result<Vec<placement::Server>> {
     let cores: HashMap<ServerId, u32> = rows.iter().map(|row| (row.id, cores(row))).collect();
     let mut residents = residents(conn, &cores).await?;
+    let used = used(conn, &cores).await?;
     let view = |row: Server| {
         let residents = residents.remove(&row.id).unwrap_or_default();
-        view(row, residents)
+        let used = used.get(&row.id).copied().unwrap_or_default();
+        view(row, residents, used)
     };
     Ok(rows.into_iter().map(view).collect())
 }
@@ -58,7 +60,7 @@ fn cores(row: &Server) -> u32 {
     row.facts.as_ref().map_or(1, |facts| facts.cpu_cores)
 }
 
-fn view(row: Server, residents: Vec<Resident>) -> placement::Server {
+fn view(row: Server, residents: Vec<Resident>, used: Use) -> placement::Server {
     let unavailable = match (row.status, &row.facts) {
         (ServerStatus::Active, Some(_)) => None,
         (ServerStatus::Active, None) => Some("It was never looked at".to_owned()),
@@ -72,9 +74,11 @@ fn view(row: Server, residents: Vec<Resident>) -> placement::Server {
             .map(|facts| capacity(facts))
             .unwrap_or_default(),
         current: Use {
-            // What CPU and memory do just now is not known here yet; the disk is from the last look.
-            disk_free_bytes: row.facts.as_ref().map(|facts| facts.disk_available_bytes),
-            ..Use::default()
+            // Where nothing is measured, the disk is that of the last validation.
+            disk_free_bytes: used
+                .disk_free_bytes
+                .or_else(|| row.facts.as_ref().map(|facts| facts.disk_available_bytes)),
+            ..used
         },
         id: row.id,
         name: row.name,
@@ -88,6 +92,30 @@ fn view(row: Server, residents: Vec<Resident>) -> placement::Server {
         dedicated_to: row.dedicated_to,
         separate_production: row.separate_production,
     }
+}
+
+/// What servers used over the last quarter of an hour; those that were not measured are left out.
+async fn used(conn: &mut PgConnection, cores: &HashMap<ServerId, u32>) -> Result<HashMap<ServerId, Use>> {
+    let ids: Vec<Uuid> = cores.keys().map(|id| id.uuid()).collect();
+    let rows = sqlx::query!(
+        r#"select server_id as "server_id: ServerId", avg(cpu_usage) / 100 as cpu,
+               avg(1 - ram_available::float8 / nullif(ram_total, 0)) as memory,
+               (array_agg(disk_available order by at desc))[1] as disk
+           from server_samples where server_id = any($1) and at >= now() - interval '15 minutes'
+           group by server_id"#,
+        &ids,
+    )
+    .fetch_all(conn)
+    .await?;
+    let used = rows.into_iter().map(|row| {
+        let used = Use {
+            cpu: row.cpu,
+            memory: row.memory,
+            disk_free_bytes: row.disk.and_then(|bytes| u64::try_from(bytes).ok()),
+        };
+        (row.server_id, used)
+    });
+    Ok(used.collect())
 }
 
 /// What is promised on servers, also to instances that the asker may not see.

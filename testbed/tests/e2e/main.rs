@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, and tells one story from its beginning to its end"
 )]
 
+mod advice;
 mod agent;
 mod alerts;
 mod bad_input;

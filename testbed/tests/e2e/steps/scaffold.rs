@@ -10,8 +10,10 @@ use crate::{
     world::{Server, add_server},
 };
 
-/// Goes through all steps of an operation: each done twice, each killed before and after, each failed.
+/// Goes through all steps of an operation: each done twice, each killed after, each failed. With `OCORE_E2E_ALL` each is
+/// killed before, too: the world is then as after the step before it, so that finds little and takes long.
 pub(super) fn every_step(case: &Case) {
+    let all = std::env::var_os("OCORE_E2E_ALL").is_some();
     let one = Server(1);
     one.clean();
     let mut plane = Plane::start();
@@ -19,7 +21,9 @@ pub(super) fn every_step(case: &Case) {
     (case.second)(&plane);
     let steps = twice(&plane, case);
     for (i, step) in steps.iter().enumerate() {
-        killed(&mut plane, case, step, "before", 3 * i + 1);
+        if all {
+            killed(&mut plane, case, step, "before", 3 * i + 1);
+        }
         killed(&mut plane, case, step, "after", 3 * i + 2);
         failed(&plane, case, step, 3 * i + 3);
     }
