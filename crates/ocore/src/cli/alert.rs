@@ -90,7 +90,6 @@ pub(crate) struct UpdateRule {
 
 #[derive(Args, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[group(required = true, multiple = true)]
 struct Changes {
     /// A new name.
     #[arg(long)]

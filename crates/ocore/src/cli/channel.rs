@@ -74,7 +74,7 @@ pub(crate) struct Add {
     to: Option<Vec<String>>,
     /// For webhook: an address with https.
     #[arg(long)]
-    url: Option<String>,
+    address: Option<String>,
     /// For telegram: the chat.
     #[arg(long)]
     chat_id: Option<String>,
@@ -164,7 +164,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
                 kind: add.kind,
                 min_severity: add.min_severity,
                 to: add.to,
-                url: add.url,
+                url: add.address,
                 chat_id: add.chat_id,
             };
             let answer = client.post(&[KIND.path], &body).await?;
