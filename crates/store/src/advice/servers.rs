@@ -21,16 +21,13 @@ pub struct Seen {
 }
 
 /// What is told of processes in `server_latest`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 struct Process {
-    #[serde(default)]
     name: String,
-    #[serde(default)]
     container: Option<String>,
-    #[serde(default)]
-    cpu: f64,
-    #[serde(default)]
-    memory: u64,
+    cpu_percent: f64,
+    memory_bytes: u64,
 }
 
 /// The servers of an organization, or of all, each with the averages of its newest samples. Kills are those of a day;
@@ -128,8 +125,8 @@ pub(super) fn unsigned(value: Option<i64>) -> Option<u64> {
 fn culprit(process: Process) -> Culprit {
     Culprit {
         name: process.container.unwrap_or(process.name),
-        cpu_percent: process.cpu,
-        memory_bytes: process.memory,
+        cpu_percent: process.cpu_percent,
+        memory_bytes: process.memory_bytes,
     }
 }
 
