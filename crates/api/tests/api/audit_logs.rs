@@ -328,6 +328,8 @@ async fn every_change_leaves_its_entry_and_no_secret(pool: PgPool) {
             ["/api/servers", "/api/instances", "/api/operations"]
                 .iter()
                 .any(|of| path.starts_with(of))
+                // Those take an agent to install, and are looked at in `agents.rs`.
+                && !path.contains("/agent")
         })
         .collect();
     assert_eq!(

@@ -292,6 +292,7 @@ async fn alerts(pool: &PgPool, organization: OrganizationId, name: &str, user: u
 
 /// Lists in which a limited grant sees nothing of its part: numbers, and what is the whole organization's.
 const WITHOUT_A_PART: &[&str] = &[
+    "/api/checklist",
     "/api/monitoring/alerts/count",
     "/api/notification-channels",
     "/api/notification-deliveries",

@@ -137,7 +137,7 @@ async fn lists_are_paged_and_searched(pool: PgPool) {
             .as_array()
             .unwrap()
             .iter()
-            .all(|o| o["steps"].as_array().unwrap().len() == 5)
+            .all(|o| o["steps"].as_array().unwrap().len() == 6)
     );
     let rest = client
         .get(&format!(

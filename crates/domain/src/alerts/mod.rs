@@ -1,5 +1,5 @@
-//! Alerts: what rules are about ([`Metric`]), when one fires and clears ([`judge`]), when a server counts as unreachable
-//! ([`reach`]), and the hours in which somebody does not want to be told ([`QuietHours`]).
+//! Alerts: what rules are about ([`Metric`]), when one fires and clears ([`judge()`]), when a server counts as unreachable
+//! ([`reach()`]), and the hours in which somebody does not want to be told ([`QuietHours`]).
 
 mod judge;
 mod metric;
