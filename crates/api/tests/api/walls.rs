@@ -23,6 +23,7 @@ const OUTSIDE: &[&str] = &[
     "one_time_tokens",
     "passkeys",
     "port_reservations",
+    "process_samples",
     "push_subscriptions",
     "recovery_codes",
     "refresh_tokens",
