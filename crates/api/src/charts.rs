@@ -19,7 +19,6 @@ pub(crate) struct Wanted {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Chart<T> {
     /// How far back it goes.
-    #[schema(inline)]
     period: Period,
     /// Seconds from one point to the next where nothing is missing. A server without an agent is asked once a minute.
     pub(crate) resolution_seconds: i32,

@@ -164,7 +164,7 @@ impl World {
             },
             placement_group: None,
             anti_affinity: false,
-            disk_bytes: 0,
+            disk_bytes: 1 << 30,
         };
         let store = self.hands.store();
         let mut conn = store.connection().await?;

@@ -13,6 +13,8 @@ use crate::Result;
 
 /// How far back a chart goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+// Another period is that of an uptime.
+#[schema(as = ChartPeriod)]
 pub enum Period {
     /// An hour of raw samples.
     #[default]
