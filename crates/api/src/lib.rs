@@ -33,6 +33,7 @@ mod invite_links;
 pub mod limits;
 mod members;
 mod notifications;
+mod objects;
 mod openapi;
 mod operations;
 mod organizations;

@@ -159,7 +159,7 @@ fn a_killed_server_is_told_of_once_within_90_seconds_and_its_return_once() {
     plane.ok(&["server", "remove", "one", "--confirm", "one"]);
 }
 
-/// Minutes of `OCORE_E2E_LOSS_MINUTES`, three if it is not set: with 5 % of the packets lost in each direction, and looks
+/// Minutes of `OCORE_E2E_LOSS_MINUTES`, one if it is not set: with 5 % of the packets lost in each direction, and looks
 /// every three seconds, which are five times as many as usual.
 #[test]
 fn a_server_that_loses_packets_is_not_alerted_of() {

@@ -28,6 +28,7 @@ use crate::{
     access::{Act, Allowed, Instances, Manage},
     body::Json,
     checks::Checks,
+    objects::object,
     operations::{self, Operation},
     placement::{self, Candidate, Preferences, check_group},
     problem::Answer,
@@ -47,7 +48,7 @@ pub(super) struct CreateInstance {
     /// its cores are promised; nothing else.
     server_id: Option<String>,
     /// What the server that is picked should be like.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     placement: Preferences,
     /// Whose it is: a word that servers may be dedicated to, and within which instances may be kept apart.
     placement_group: Option<String>,

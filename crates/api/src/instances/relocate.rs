@@ -16,6 +16,7 @@ use crate::{
     access::{Act, Allowed, Instances, Manage},
     body::Json,
     checks::Checks,
+    objects::object,
     operations::{self, Operation},
     placement::{self, Candidate, Preferences},
     problem::Answer,
@@ -29,7 +30,7 @@ pub(super) struct MoveInstance {
     /// The id or name of the server; the best other one if not given.
     server_id: Option<String>,
     /// What that should be like.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     placement: Preferences,
 }
 

@@ -17,6 +17,7 @@ use crate::{
     access::{Act, Allowed, SignedIn},
     body::Json as Body,
     checks::Checks,
+    objects::object,
     page::List,
     problem::{Answer, Failure},
 };
@@ -31,6 +32,7 @@ pub(super) struct Subscribe {
     /// Where its push service takes messages.
     #[schema(max_length = 2000)]
     endpoint: String,
+    #[serde(deserialize_with = "object")]
     keys: Keys,
     #[serde(default)]
     #[schema(max_length = 100)]

@@ -13,6 +13,7 @@ use crate::{
     access::{Allowed, Servers, View},
     body::Json,
     checks::Checks,
+    objects::object,
     problem::Answer,
 };
 
@@ -34,7 +35,7 @@ pub(super) struct PlaceInstance {
     placement_group: Option<String>,
     #[serde(default)]
     anti_affinity: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     placement: Preferences,
     /// The organization's if not given.
     policy: Option<Policy>,

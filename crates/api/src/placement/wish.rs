@@ -6,7 +6,7 @@ use ocore_domain::placement::{Country, Need, Toleration, Wish};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::checks::Checks;
+use crate::{checks::Checks, objects::objects};
 
 /// What the server should be like.
 #[derive(Default, Deserialize, ToSchema)]
@@ -20,7 +20,7 @@ pub(crate) struct Preferences {
     #[serde(default)]
     pub(crate) labels: BTreeMap<String, String>,
     /// Taints that are borne.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     pub(crate) tolerations: Vec<Toleration>,
 }
 

@@ -13,6 +13,7 @@ use crate::{
     access::{Act, Allowed, Manage, Servers},
     body::{Json, given},
     checks::Checks,
+    objects::objects_if_given,
     placement::{check_group, check_labels, check_taints},
     problem::Answer,
     revision::{IfMatch, Tagged},
@@ -38,6 +39,7 @@ pub(super) struct UpdateServer {
     /// All of them: one that is left out is taken away.
     labels: Option<BTreeMap<String, String>>,
     /// All of them. An instance that does not tolerate them is not placed here.
+    #[serde(default, deserialize_with = "objects_if_given")]
     taints: Option<Vec<Taint>>,
     /// The placement group whose instances alone it takes.
     #[serde(default, deserialize_with = "given")]
