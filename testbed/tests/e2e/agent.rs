@@ -15,7 +15,7 @@ use crate::{
 
 const ONE: Server = Server(1);
 /// How long the agent is cut off, in seconds; `OCORE_CUT_SECONDS` says otherwise.
-const CUT: u64 = 75;
+const CUT: u64 = 45;
 
 #[test]
 fn the_agent_comes_by_itself_tells_the_truth_and_goes() {

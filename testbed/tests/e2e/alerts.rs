@@ -166,7 +166,7 @@ fn a_server_that_loses_packets_is_not_alerted_of() {
     let minutes: u64 = std::env::var("OCORE_E2E_LOSS_MINUTES")
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(3);
+        .unwrap_or(1);
     let (mails, receiver) = (SmtpCatcher::start().unwrap(), Receiver::start());
     let plane = plane(&mails, &receiver, 3);
     ocore_testbed::lose(ONE.0, 5).unwrap();
