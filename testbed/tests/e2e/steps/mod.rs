@@ -1,4 +1,4 @@
-//! Every step of every operation: killed before and after it, made to fail at it, done twice. After each the world is
+//! Every step of every operation: killed after it, made to fail at it, done twice. After each the world is
 //! compared with the rows. One scaffold for all of them; an operation is a line of [`case`].
 
 mod case;
