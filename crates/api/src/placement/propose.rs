@@ -41,6 +41,9 @@ pub(super) struct PlaceInstance {
     policy: Option<Policy>,
 }
 
+/// More bytes than any machine has.
+const MOST: u64 = 1 << 50;
+
 /// Servers for an instance, best first.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Proposal {
@@ -68,6 +71,24 @@ pub(super) async fn propose(
         body.workers.is_none_or(|workers| workers <= 256),
         "workers",
         "must be at most 256",
+    );
+    // As an instance of this wish would be checked when it is made.
+    checks.that(
+        body.memory_limit_bytes
+            .is_none_or(|bytes| (512 << 20..=MOST).contains(&bytes)),
+        "memoryLimitBytes",
+        "must be at least 536870912, and no more than a machine can have",
+    );
+    checks.that(
+        body.cpu_limit_millis
+            .is_none_or(|millis| (100..=10_000_000).contains(&millis)),
+        "cpuLimitMillis",
+        "must be from 100 to 10000000",
+    );
+    checks.that(
+        body.disk_bytes.is_none_or(|bytes| (1..=MOST).contains(&bytes)),
+        "diskBytes",
+        "must be at least 1, and no more than a machine can have",
     );
     checks.done()?;
     let need = Need {
