@@ -25,6 +25,7 @@ mod dumps;
 mod grants;
 mod health;
 pub mod idempotency;
+mod in_parts;
 mod installation;
 mod instances;
 mod inventory;

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderName, header},
 };
 use futures::stream;
-use ocore_domain::{Code, OrganizationId, Problem};
+use ocore_domain::OrganizationId;
 use ocore_store::audit::{self, Entry, Link};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,8 @@ use crate::{
     access::{Act, Allowed, AuditLogs, Reader, View},
     body::Query,
     checks::Checks,
-    problem::{Answer, Failure},
+    in_parts::{EndedEarly, unless_stopping},
+    problem::Answer,
 };
 
 /// Entries that are read at once.
@@ -122,11 +123,11 @@ struct Export {
 
 impl Export {
     /// The next part. An error ends the answer before its time, so that nobody takes it for whole.
-    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Failed> {
-        let links = self.read().await.map_err(|failure| {
-            tracing::warn!(code = %failure.code(), "an export of the record ended early");
-            Failed
-        })?;
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, EndedEarly> {
+        let links = self
+            .read()
+            .await
+            .map_err(EndedEarly::since("an export of the record"))?;
         let Some(last) = links.last() else {
             return Ok(None);
         };
@@ -138,30 +139,19 @@ impl Export {
         self.has_begun = true;
         let part = part.map_err(|error| {
             tracing::error!(%error, "an entry of the record cannot be written");
-            Failed
+            EndedEarly
         })?;
         Ok(Some((part.into(), self)))
     }
 
     async fn read(&self) -> Answer<Vec<Link>> {
-        if self.closing.is_cancelled() {
-            return Err(Failure::from(Problem::new(
-                Code::StoreUnavailable,
-                "oCore is stopping",
-                "Try again when it runs.",
-            )));
-        }
+        unless_stopping(&self.closing)?;
         let mut tx = self.reader.read().await?;
         let mut links = audit::links(&mut tx, Some(self.organization), self.after, BATCH).await?;
         links.retain(|link| link.seq <= self.end);
         Ok(links)
     }
 }
-
-/// The answer ends without its end.
-#[derive(Debug, thiserror::Error)]
-#[error("the export ended early")]
-struct Failed;
 
 fn lines(links: &[Link]) -> Result<Vec<u8>, String> {
     let mut part = Vec::new();

@@ -11,7 +11,7 @@ use axum::{
 use chrono::Utc;
 use futures::stream;
 use ocore_domain::{
-    Code, OrganizationId, Problem,
+    OrganizationId,
     access::{Permission, Resource},
 };
 use ocore_store::{
@@ -26,6 +26,7 @@ use crate::{
     Api,
     access::{Allowed, Reader, Routes, Servers, View, guarded},
     body::Query,
+    in_parts::{EndedEarly, unless_stopping},
     problem::{Answer, Failure},
 };
 
@@ -126,21 +127,9 @@ enum Part {
     End,
 }
 
-/// A document that ended before its time.
-#[derive(Debug)]
-struct Failed;
-
-impl std::fmt::Display for Failed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the inventory ended early")
-    }
-}
-
-impl std::error::Error for Failed {}
-
 impl Document {
     /// The next part. An error ends the answer before its time, so that nobody takes it for whole.
-    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Failed> {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, EndedEarly> {
         let is_markdown = self.format == Format::Markdown;
         let part = match self.part {
             Part::Head => {
@@ -153,10 +142,7 @@ impl Document {
                 })
             }
             Part::Servers { is_first } => {
-                let servers = self.read().await.map_err(|failure| {
-                    tracing::warn!(code = %failure.code(), "an inventory ended early");
-                    Failed
-                })?;
+                let servers = self.read().await.map_err(EndedEarly::since("an inventory"))?;
                 if let Some(last) = servers.last() {
                     self.after = Some(last.name.clone());
                     self.part = Part::Servers { is_first: false };
@@ -178,19 +164,13 @@ impl Document {
         };
         let part = part.map_err(|error| {
             tracing::error!(%error, "an inventory cannot be written");
-            Failed
+            EndedEarly
         })?;
         Ok(Some((part.into(), self)))
     }
 
     async fn read(&self) -> Answer<Vec<Entry>> {
-        if self.closing.is_cancelled() {
-            return Err(Failure::from(Problem::new(
-                Code::StoreUnavailable,
-                "oCore is stopping",
-                "Try again when it runs.",
-            )));
-        }
+        unless_stopping(&self.closing)?;
         let mut tx = self.reader.read().await?;
         let mut servers = inventory::after(&mut tx, self.organization, self.after.as_deref(), BATCH).await?;
         if !self.with_instances {
