@@ -167,7 +167,7 @@ fn assert_all_is_there(plane: &Plane, name: &str) {
 
 pub(super) const ADD_SERVER: Case = Case {
     kind: "server_validate",
-    second: |_| {},
+    second: |_| TWO.clean(),
     name: |_| "two".to_owned(),
     prepare: |_, _| TWO.clean(),
     verb: |name, _| add_two(name),
@@ -180,7 +180,7 @@ pub(super) const ADD_SERVER: Case = Case {
 
 pub(super) const REMOVE_SERVER: Case = Case {
     kind: "server_remove",
-    second: |_| {},
+    second: |_| TWO.clean(),
     name: |_| "two".to_owned(),
     prepare: |plane, name| {
         plane.ok(&add_two(name));
