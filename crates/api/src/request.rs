@@ -34,11 +34,16 @@ pub(crate) struct RequestId(pub(crate) String);
 /// How long a handler may take. A stream is answered at once and may flow for longer.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Counts how long answers take, for advice about oCore itself.
+/// Counts answers and how long they take: for Prometheus, and for advice about oCore itself.
 pub(crate) async fn measure(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let began = Instant::now();
     let response = next.run(request).await;
-    api.hands.pulse().answered(began.elapsed());
+    let took = began.elapsed();
+    api.hands.pulse().answered(took);
+    let route = route.as_ref().map(MatchedPath::as_str);
+    prometheus::observe(&method, route, response.status(), took);
     response
 }
 
@@ -49,22 +54,13 @@ pub(crate) async fn answer(mut request: Request, next: Next) -> Response {
     let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
     let is_health =
         request.uri().path().starts_with("/health") || request.uri().path().starts_with("/metrics");
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
     let work = async {
         let began = Instant::now();
         let mut response = problem::render(run(request, next).await, &id);
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(HEADER, value);
         }
-        let took = began.elapsed();
-        prometheus::observe(
-            &method,
-            route.as_ref().map(MatchedPath::as_str),
-            response.status(),
-            took,
-        );
-        let (status, millis) = (response.status().as_u16(), took.as_millis());
+        let (status, millis) = (response.status().as_u16(), began.elapsed().as_millis());
         // Somebody asks for the health every few seconds.
         if is_health {
             tracing::debug!(status, millis, "answered");

@@ -10,12 +10,11 @@ use ocore_store::agents::{self as rows, Agent};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Accepted, ServerAccepted, accepted, find};
+use super::{Accepted, ServerAccepted, begun, find};
 use crate::{
     Api,
     access::{Act, Allowed, Manage, Servers, View},
     body::Query,
-    operations,
     problem::Answer,
 };
 
@@ -89,11 +88,8 @@ pub(super) async fn install(
     let mut change = allowed.change().await?;
     let server = find(&mut change, allowed.organization()?, &id).await?;
     let requested = agent_install::request(&mut change, &server).await;
-    let operation = operations::requested(&allowed, server.id.uuid(), requested).await?;
-    let answer = accepted(&mut change, server.id, operation).await?;
     let act = Act::new("server.agent_installed").on("server", server.id, &server.name);
-    operations::begin(&api, change, act).await?;
-    Ok(answer)
+    begun(&api, &allowed, change, server.id, requested, act).await
 }
 
 /// Give a server's agent a new token
@@ -112,11 +108,8 @@ pub(super) async fn rotate(
     let mut change = allowed.change().await?;
     let server = find(&mut change, allowed.organization()?, &id).await?;
     let requested = agent_rotate::request(&mut change, &server).await;
-    let operation = operations::requested(&allowed, server.id.uuid(), requested).await?;
-    let answer = accepted(&mut change, server.id, operation).await?;
     let act = Act::new("server.agent_token_rotated").on("server", server.id, &server.name);
-    operations::begin(&api, change, act).await?;
-    Ok(answer)
+    begun(&api, &allowed, change, server.id, requested, act).await
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -146,9 +139,6 @@ pub(super) async fn remove(
     let server = find(&mut change, allowed.organization()?, &id).await?;
     let params = agent_remove::Params { force: query.force };
     let requested = agent_remove::request(&mut change, &server, &params).await;
-    let operation = operations::requested(&allowed, server.id.uuid(), requested).await?;
-    let answer = accepted(&mut change, server.id, operation).await?;
     let act = Act::new("server.agent_removed").on("server", server.id, &server.name);
-    operations::begin(&api, change, act).await?;
-    Ok(answer)
+    begun(&api, &allowed, change, server.id, requested, act).await
 }

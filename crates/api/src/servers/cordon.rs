@@ -8,7 +8,7 @@ use ocore_domain::{
 use ocore_operations::server_drain;
 use ocore_store::servers as rows;
 
-use super::{Accepted, Server, ServerAccepted, accepted, find, view_of};
+use super::{Accepted, Server, ServerAccepted, accepted, find, view, view_of};
 use crate::{
     Api,
     access::{Act, Allowed, Manage, Servers},
@@ -55,7 +55,7 @@ async fn set(allowed: &Allowed<Manage<Servers>>, id: &str, cordoned: bool) -> An
     let after = find(&mut change, allowed.organization()?, &server.id.to_string()).await?;
     let answer = Tagged {
         revision: after.revision,
-        body: view_of(&mut change, server.id).await?,
+        body: view(&mut change, after).await?,
     };
     let action = if cordoned {
         "server.cordoned"

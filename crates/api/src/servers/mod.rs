@@ -18,7 +18,7 @@ use base64::{
 };
 use chrono::{DateTime, Utc};
 use ocore_domain::{
-    OperationId, OrganizationId, ServerId,
+    OperationId, OrganizationId, Problem, ServerId,
     placement::Taint,
     server::{AuthMethod, DockerRoute, Privilege, ServerFacts, ServerStatus},
 };
@@ -29,7 +29,8 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::{
-    access::{Routes, guarded},
+    Api,
+    access::{Act, Allowed, Change, InTenancy, Need, Routes, guarded},
     checks::Checks,
     operations::{self, Operation},
     problem::{Answer, Failure},
@@ -149,6 +150,21 @@ async fn accepted(conn: &mut PgConnection, server: ServerId, operation: Operatio
     let server = view_of(conn, server).await?;
     let operation = operations::view_of(conn, operation).await?;
     Ok((StatusCode::ACCEPTED, Json(ServerAccepted { server, operation })))
+}
+
+/// Begins what was asked for on a server, if it may be, and answers so.
+async fn begun<N: Need + InTenancy>(
+    api: &Api,
+    allowed: &Allowed<N>,
+    mut change: Change,
+    server: ServerId,
+    requested: Result<OperationId, Problem>,
+    act: Act,
+) -> Answer<Accepted> {
+    let operation = operations::requested(allowed, server.uuid(), requested).await?;
+    let answer = accepted(&mut change, server, operation).await?;
+    operations::begin(api, change, act).await?;
+    Ok(answer)
 }
 
 /// A server as it is now.

@@ -5,12 +5,12 @@ use ocore_operations::server_remove;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{Accepted, ServerAccepted, accepted, find, view_of};
+use super::{Accepted, ServerAccepted, begun, find, view_of};
 use crate::{
     Api,
     access::{Act, Allowed, Manage, Servers},
     body::Query,
-    confirm, operations,
+    confirm,
     problem::Answer,
 };
 
@@ -48,9 +48,6 @@ pub(super) async fn remove(
     }
     let before = view_of(&mut change, server.id).await?;
     let requested = server_remove::request(&mut change, &server, &params).await;
-    let operation = operations::requested(&allowed, server.id.uuid(), requested).await?;
-    let answer = accepted(&mut change, server.id, operation).await?;
     let act = Act::new("server.deleted").on("server", server.id, &server.name);
-    operations::begin(&api, change, act.before(&before)).await?;
-    Ok(answer)
+    begun(&api, &allowed, change, server.id, requested, act.before(&before)).await
 }

@@ -8,7 +8,7 @@ use ocore_store::servers::{self as rows, Description};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Server, add::taken, find, view_of};
+use super::{Server, add::taken, find, view, view_of};
 use crate::{
     access::{Act, Allowed, Manage, Servers},
     body::{Json, given},
@@ -78,7 +78,7 @@ pub(super) async fn update(
     let after = find(&mut change, allowed.organization()?, &server.id.to_string()).await?;
     let answer = Tagged {
         revision: after.revision,
-        body: view_of(&mut change, server.id).await?,
+        body: view(&mut change, after).await?,
     };
     let act = Act::new("server.updated").on("server", server.id, &new.name);
     change.commit(act.before(&before).after(&answer.body)).await?;

@@ -15,23 +15,6 @@ pub fn of_control_plane(seen: &ControlPlane) -> Vec<Finding> {
         .collect()
 }
 
-fn finding(
-    (symptom, bottleneck, severity): (Symptom, Bottleneck, Severity),
-    summary: String,
-    action: &str,
-    figures: Vec<Figure>,
-) -> Finding {
-    Finding {
-        symptom,
-        bottleneck,
-        subject: Subject::ControlPlane,
-        severity,
-        summary,
-        action: action.to_owned(),
-        figures,
-    }
-}
-
 /// Slow answers have two reasons that look alike from outside: no core is free, or the database is late.
 fn slow_api(seen: &ControlPlane) -> Option<Finding> {
     let p95 = seen.api_p95_ms?;
@@ -83,7 +66,8 @@ fn slow_api(seen: &ControlPlane) -> Option<Finding> {
             "Give PostgreSQL more memory and faster storage, or a machine of its own; review its settings with `ocore checklist`.",
         )
     };
-    Some(finding(
+    Some(Finding::of(
+        Subject::ControlPlane,
         (Symptom::SlowApi, bottleneck, Severity::Warning),
         format!("5 of 100 requests take longer than {p95:.0} ms, and {why}"),
         action,
@@ -107,7 +91,8 @@ fn memory(seen: &ControlPlane) -> Option<Finding> {
     } else {
         String::new()
     };
-    Some(finding(
+    Some(Finding::of(
+        Subject::ControlPlane,
         (Symptom::OutOfMemory, Bottleneck::Memory, severity),
         format!("oCore's machine has {left:.0} % of its memory left{killed}"),
         "Increase RAM, and tune PostgreSQL's shared_buffers and work_mem to it.",
@@ -123,7 +108,8 @@ fn connections(seen: &ControlPlane) -> Option<Finding> {
     let (open, most) = (seen.connections?, seen.max_connections?);
     let used = f64::from(open) * 100.0 / f64::from(most.max(1));
     let severity = grade(used, from::CONNECTIONS)?;
-    Some(finding(
+    Some(Finding::of(
+        Subject::ControlPlane,
         (Symptom::RefusedConnections, Bottleneck::Connections, severity),
         format!("oCore's database has {open} of {most} connections in use"),
         "Increase max_connections (300, for example) or use connection pooling.",
@@ -163,7 +149,8 @@ fn ssh(seen: &ControlPlane) -> Option<Finding> {
             "Increase the bandwidth of oCore's machine, and look at its way to the servers.",
         )
     };
-    Some(finding(
+    Some(Finding::of(
+        Subject::ControlPlane,
         (Symptom::SshTimeouts, bottleneck, Severity::Warning),
         format!(
             "{share:.0} % of the tries to reach servers over SSH got no answer in time, {} servers among them",

@@ -150,3 +150,24 @@ pub struct Finding {
     /// What it was drawn from.
     pub figures: Vec<Figure>,
 }
+
+impl Finding {
+    /// What was found of a subject: the symptom, what there is too little of, and how soon to act.
+    pub(super) fn of(
+        subject: Subject,
+        (symptom, bottleneck, severity): (Symptom, Bottleneck, Severity),
+        summary: String,
+        action: &str,
+        figures: Vec<Figure>,
+    ) -> Self {
+        Self {
+            symptom,
+            bottleneck,
+            subject,
+            severity,
+            summary,
+            action: action.to_owned(),
+            figures,
+        }
+    }
+}

@@ -14,24 +14,12 @@ pub fn of_instance(seen: &Instance) -> Vec<Finding> {
         .collect()
 }
 
-fn finding(
-    seen: &Instance,
-    (symptom, bottleneck, severity): (Symptom, Bottleneck, Severity),
-    summary: String,
-    action: &str,
-    figures: Vec<Figure>,
-) -> Finding {
-    Finding {
-        symptom,
-        bottleneck,
-        subject: Subject::Instance {
-            id: seen.id,
-            name: seen.name.clone(),
-        },
-        severity,
-        summary,
-        action: action.to_owned(),
-        figures,
+impl Instance {
+    fn subject(&self) -> Subject {
+        Subject::Instance {
+            id: self.id,
+            name: self.name.clone(),
+        }
     }
 }
 
@@ -66,8 +54,8 @@ fn memory(seen: &Instance) -> Option<Finding> {
         );
         (Severity::Warning, summary)
     };
-    Some(finding(
-        seen,
+    Some(Finding::of(
+        seen.subject(),
         (Symptom::OutOfMemory, Bottleneck::Memory, severity),
         summary,
         "Raise its memory limit (`ocore instance update --memory`), or lower its workers.",
@@ -79,8 +67,8 @@ fn memory(seen: &Instance) -> Option<Finding> {
 fn worker_memory(seen: &Instance) -> Option<Finding> {
     let largest = seen.worker_memory?;
     (seen.limit_memory_soft > 0 && largest >= seen.limit_memory_soft).then(|| {
-        finding(
-            seen,
+        Finding::of(
+            seen.subject(),
             (Symptom::SlowOdoo, Bottleneck::Memory, Severity::Warning),
             format!("A worker of {} is over limit_memory_soft, and starts anew after each request", seen.name),
             "Raise limit_memory_soft and the memory limit with it, or find what takes the memory: reports and imports first.",
@@ -111,8 +99,8 @@ fn cpu(seen: &Instance) -> Option<Finding> {
             seen.cron_lag
                 .map(|lag| Figure::new("cronLagSeconds", lag, Seconds)),
         );
-        finding(
-            seen,
+        Finding::of(
+            seen.subject(),
             (Symptom::SlowOdoo, Bottleneck::Cpu, Severity::Warning),
             format!(
                 "{} is held back by its CPU limit {throttled:.0} % of the time",

@@ -22,24 +22,12 @@ pub fn of_server(seen: &Server) -> Vec<Finding> {
     .collect()
 }
 
-fn finding(
-    seen: &Server,
-    (symptom, bottleneck, severity): (Symptom, Bottleneck, Severity),
-    summary: String,
-    action: &str,
-    figures: Vec<Figure>,
-) -> Finding {
-    Finding {
-        symptom,
-        bottleneck,
-        subject: Subject::Server {
-            id: seen.id,
-            name: seen.name.clone(),
-        },
-        severity,
-        summary,
-        action: action.to_owned(),
-        figures,
+impl Server {
+    fn subject(&self) -> Subject {
+        Subject::Server {
+            id: self.id,
+            name: self.name.clone(),
+        }
     }
 }
 
@@ -57,8 +45,8 @@ fn cpu(seen: &Server) -> Option<Finding> {
     }
     if steal >= from::STEAL {
         figures.push(Figure::over("cpuStealPercent", steal, Percent, from::STEAL));
-        return Some(finding(
-            seen,
+        return Some(Finding::of(
+            seen.subject(),
             (Symptom::SlowOdoo, Bottleneck::Cpu, Severity::Warning),
             format!(
                 "The hypervisor gives {steal:.0} % of {}'s CPU time to other machines",
@@ -75,8 +63,8 @@ fn cpu(seen: &Server) -> Option<Finding> {
             Severity::Warning
         };
         let most = most(&seen.culprits, |culprit| culprit.cpu_percent, "CPU");
-        finding(
-            seen,
+        Finding::of(
+            seen.subject(),
             (Symptom::SlowOdoo, Bottleneck::Cpu, severity),
             format!(
                 "The {} cores of {} are {usage:.0} % in use{most}",
@@ -148,8 +136,8 @@ fn memory(seen: &Server) -> Option<Finding> {
         return None;
     };
     let most = most(&seen.culprits, |culprit| culprit.memory_bytes as f64, "memory");
-    Some(finding(
-        seen,
+    Some(Finding::of(
+        seen.subject(),
         (Symptom::OutOfMemory, Bottleneck::Memory, severity),
         summary + &most,
         "Increase RAM and tune PostgreSQL's shared_buffers and work_mem, or move instances to another server.",
@@ -202,8 +190,8 @@ fn disk_io(seen: &Server) -> Option<Finding> {
     } else {
         Severity::Warning
     };
-    Some(finding(
-        seen,
+    Some(Finding::of(
+        seen.subject(),
         (Symptom::SlowFiles, Bottleneck::DiskIo, severity),
         summary,
         "Upgrade to NVMe SSD, or raise the I/O limit of the disk at its provider.",
@@ -247,8 +235,8 @@ fn disk_space(seen: &Server) -> Option<Finding> {
     figures.extend(inodes);
     let action =
         format!("Add {what} to the disk, remove images and dumps that nobody needs, or move instances.");
-    Some(finding(
-        seen,
+    Some(Finding::of(
+        seen.subject(),
         (Symptom::FullDisk, Bottleneck::DiskSpace, severity),
         summary,
         &action,
@@ -260,8 +248,8 @@ fn connections(seen: &Server) -> Option<Finding> {
     let (open, most) = (seen.connections?, seen.max_connections?);
     let used = f64::from(open) * 100.0 / f64::from(most.max(1));
     let severity = grade(used, from::CONNECTIONS)?;
-    Some(finding(
-        seen,
+    Some(Finding::of(
+        seen.subject(),
         (Symptom::RefusedConnections, Bottleneck::Connections, severity),
         format!(
             "PostgreSQL on {} has {open} of {most} connections in use",
@@ -279,8 +267,8 @@ fn connections(seen: &Server) -> Option<Finding> {
 fn waiting_database(seen: &Server) -> Option<Finding> {
     let (locks, longest) = (seen.waiting_locks?, seen.longest_query.unwrap_or(0.0));
     (locks >= 1.0 && longest >= 60.0).then(|| {
-        finding(
-            seen,
+        Finding::of(
+            seen.subject(),
             (Symptom::SlowOdoo, Bottleneck::Database, Severity::Warning),
             format!(
                 "Queries on {} wait for locks, and one has run for {longest:.0} s",
@@ -327,8 +315,8 @@ fn ssh(seen: &Server) -> Option<Finding> {
             "Increase bandwidth, and look for packets lost on the way: `mtr` from oCore's machine.",
         )
     };
-    Some(finding(
-        seen,
+    Some(Finding::of(
+        seen.subject(),
         (Symptom::SshTimeouts, bottleneck, Severity::Warning),
         format!(
             "{} did not answer over SSH in time, {} times within the hour",

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Session, failure::Failure, output::text, size};
+use super::{Session, capacity::for_administrators, failure::Failure, output::text, size};
 
 #[derive(Args)]
 pub(crate) struct Advise {
@@ -17,11 +17,7 @@ pub(crate) struct Advise {
 pub(crate) async fn run(session: &Session, wanted: &Advise) -> Result<(), Failure> {
     let query = [("minutes", wanted.minutes.to_string())];
     let mut advice = session.client.get(&["advice"], &query).await?;
-    match session.client.get(&["admin", "advice"], &query).await {
-        Ok(own) => join(&mut advice, own),
-        Err(failure) if failure.is_forbidden() => {}
-        Err(failure) => return Err(failure),
-    }
+    join(&mut advice, for_administrators(session, "advice", &query).await?);
     session.output.result(&advice, || told(&advice))
 }
 

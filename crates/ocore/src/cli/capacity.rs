@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Session,
+    client::Query,
     failure::Failure,
     output::{Column, fields, table, text},
     resolve::{Page, list, rows},
@@ -78,7 +79,7 @@ fn share(part: &Value, whole: &Value) -> String {
 
 pub(crate) async fn run(session: &Session, wanted: Capacity) -> Result<(), Failure> {
     let servers = list(session, &["capacity"], &[], &wanted.page).await?;
-    let control_plane = for_administrators(session, "capacity").await?;
+    let control_plane = for_administrators(session, "capacity", &[]).await?;
     let document = json!({"servers": servers["data"], "nextCursor": servers["nextCursor"], "controlPlane": control_plane});
     session.output.result(&document, || {
         let own = if control_plane.is_null() {
@@ -91,8 +92,12 @@ pub(crate) async fn run(session: &Session, wanted: Capacity) -> Result<(), Failu
 }
 
 /// What only who administers the installation is told; nothing for others.
-pub(super) async fn for_administrators(session: &Session, what: &str) -> Result<Value, Failure> {
-    match session.client.get(&["admin", what], &[]).await {
+pub(super) async fn for_administrators(
+    session: &Session,
+    what: &str,
+    query: &Query<'_>,
+) -> Result<Value, Failure> {
+    match session.client.get(&["admin", what], query).await {
         Err(failure) if failure.is_forbidden() => Ok(Value::Null),
         answered => answered,
     }

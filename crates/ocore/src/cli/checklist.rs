@@ -30,7 +30,7 @@ pub(crate) async fn run(session: &Session, wanted: &Checklist) -> Result<(), Fai
         download(session, &["inventory"], &[("format", format.to_owned())], file).await?;
     }
     let organization = session.client.get(&["checklist"], &[]).await?;
-    let control_plane = for_administrators(session, "checklist").await?;
+    let control_plane = for_administrators(session, "checklist", &[]).await?;
     let left = left(&organization) + left(&control_plane);
     let document =
         json!({"items": organization["items"], "controlPlane": control_plane["items"], "left": left});
