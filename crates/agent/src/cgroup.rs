@@ -5,7 +5,9 @@
 
 use std::collections::HashMap;
 
-use crate::files::{Files, named};
+use ocore_telemetry::proc::named;
+
+use crate::files::Files;
 
 /// Above this a limit is none: version 1 writes the largest number of pages there is.
 const UNLIMITED: u64 = 1 << 60;

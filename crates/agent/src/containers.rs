@@ -2,14 +2,16 @@
 
 use std::{collections::HashMap, fs, time::Instant};
 
-use ocore_telemetry::Container;
+use ocore_telemetry::{
+    Container,
+    proc::{network, percent},
+};
 
 use crate::{
     cgroup::{Counters, Group, Hierarchy, container_id},
     docker::{Docker, Listed},
     fault::Fault,
-    files::{Files, percent, risen},
-    host::network_counters,
+    files::{Files, risen},
 };
 
 /// The label with an instance's identifier.
@@ -163,7 +165,7 @@ impl Known {
                 .map_or((0, 0), |before| (before.received, before.sent));
         };
         text.lines()
-            .filter_map(network_counters)
+            .filter_map(network)
             .filter(|(name, _)| *name != "lo")
             .fold((0, 0), |(received, sent), (_, one)| {
                 (received + one.received, sent + one.sent)

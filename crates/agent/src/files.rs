@@ -32,44 +32,14 @@ impl Files {
     }
 }
 
-/// The number after a name in a file of lines `name number`, for example `MemTotal:  123 kB`.
-pub(crate) fn named(text: &str, name: &str) -> Option<u64> {
-    text.lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix([' ', ':']))
-        .and_then(|rest| rest.split_ascii_whitespace().next()?.parse().ok())
-}
-
 /// What a counter rose by. One that fell began anew.
 pub(crate) const fn risen(before: u64, now: u64) -> u64 {
     if now >= before { now - before } else { now }
 }
 
-/// A part of a whole in percent; of nothing it is none.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "percents are told with seven digits"
-)]
-pub(crate) fn percent(part: u64, whole: u64) -> f32 {
-    if whole == 0 {
-        0.0
-    } else {
-        (part as f64 * 100.0 / whole as f64) as f32
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_found_by_their_names() {
-        let text = "MemTotal:       24683484 kB\nMemFree: 1 kB\noom_kill 3\n";
-        assert_eq!(named(text, "MemTotal"), Some(24_683_484));
-        assert_eq!(named(text, "oom_kill"), Some(3));
-        assert_eq!(named(text, "Mem"), None);
-        assert_eq!(named(text, "oom"), None);
-    }
 
     #[test]
     fn a_counter_that_began_anew_did_not_fall() {

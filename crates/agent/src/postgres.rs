@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, net::IpAddr, time::Duration};
 
-use ocore_telemetry::{Database, PUSH_SECONDS, Postgres};
+use ocore_telemetry::{Database, PUSH_SECONDS, Postgres, proc::percent};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     net::TcpStream,
@@ -12,7 +12,6 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::{
     fault::{Fault, Once},
-    files::percent,
     sampler::Shared,
 };
 

@@ -8,6 +8,7 @@ mod container;
 mod host;
 mod odoo;
 mod postgres;
+pub mod proc;
 
 pub use batch::{Batch, CONTENT_TYPE, MAX_BYTES, MAX_SAMPLES, Malformed, Sample};
 pub use container::Container;

@@ -1,55 +1,6 @@
 //! The cores: `/proc/stat`.
 
-use ocore_telemetry::{Cpu, Host};
-
-use crate::files::percent;
-
-/// Ticks by what they were spent on.
-#[derive(Clone, Copy, Debug, Default)]
-struct Times {
-    user: u64,
-    system: u64,
-    idle: u64,
-    iowait: u64,
-    steal: u64,
-}
-
-impl Times {
-    /// From the words after `cpu`: user, nice, system, idle, iowait, irq, softirq, steal. Time of guests is in user's.
-    fn read(words: &str) -> Self {
-        let mut numbers = [0; 8];
-        for (number, word) in numbers.iter_mut().zip(words.split_ascii_whitespace()) {
-            *number = word.parse().unwrap_or(0);
-        }
-        let [user, nice, system, idle, iowait, irq, softirq, steal] = numbers;
-        Self {
-            user: user + nice,
-            system: system + irq + softirq,
-            idle,
-            iowait,
-            steal,
-        }
-    }
-
-    /// What was spent since. The time a core waits for disks may fall by the kernel's own word, so each is taken alone.
-    const fn since(self, before: Self) -> Self {
-        Self {
-            user: self.user.saturating_sub(before.user),
-            system: self.system.saturating_sub(before.system),
-            idle: self.idle.saturating_sub(before.idle),
-            iowait: self.iowait.saturating_sub(before.iowait),
-            steal: self.steal.saturating_sub(before.steal),
-        }
-    }
-
-    const fn used(self) -> u64 {
-        self.user + self.system + self.steal
-    }
-
-    const fn all(self) -> u64 {
-        self.used() + self.idle + self.iowait
-    }
-}
+use ocore_telemetry::{Host, proc::Times};
 
 /// All cores together, then each.
 #[derive(Debug, Default)]
@@ -62,16 +13,16 @@ impl Cores {
     pub(super) fn read(&mut self, text: &str, host: &mut Host) {
         self.now.clear();
         for line in text.lines() {
-            let Some((name, words)) = line.strip_prefix("cpu").and_then(|line| line.split_once(' ')) else {
+            let Some((core, times)) = Times::of_line(line) else {
                 break;
             };
             // A core that is switched off has no line: the others keep their places.
-            let place = name.parse::<usize>().map_or(0, |core| core + 1);
+            let place = core.map_or(0, |core| core + 1);
             if place < 4096 {
                 if self.now.len() <= place {
                     self.now.resize(place + 1, Times::default());
                 }
-                self.now[place] = Times::read(words);
+                self.now[place] = times;
             }
         }
         let mut spent = self
@@ -80,16 +31,9 @@ impl Cores {
             .zip(&self.before)
             .map(|(now, before)| now.since(*before));
         if let Some(all) = spent.next() {
-            let share = |part| percent(part, all.all());
-            host.cpu = Cpu {
-                usage: share(all.used()),
-                user: share(all.user),
-                system: share(all.system),
-                iowait: share(all.iowait),
-                steal: share(all.steal),
-            };
+            host.cpu = all.shares();
         }
-        host.cores = spent.map(|core| percent(core.used(), core.all())).collect();
+        host.cores = spent.map(|core| core.shares().usage).collect();
         std::mem::swap(&mut self.before, &mut self.now);
     }
 }

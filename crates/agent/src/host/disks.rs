@@ -2,28 +2,17 @@
 
 use std::{collections::HashMap, path::Path};
 
-use ocore_telemetry::Disk;
+use ocore_telemetry::{
+    Disk,
+    proc::{DiskCounters, disk as counters, is_made_of_others},
+};
 
 use crate::files::{Files, risen};
-
-/// The size of a sector in that file, whatever the disk's own.
-const SECTOR: u64 = 512;
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Counters {
-    requests: u64,
-    read: u64,
-    written: u64,
-    /// Milliseconds that requests took, together.
-    waited: u64,
-    /// Milliseconds in which there was at least one.
-    busy: u64,
-}
 
 /// Disks by name; none: not one to be told of.
 #[derive(Debug, Default)]
 pub(crate) struct Disks {
-    before: HashMap<String, Option<Counters>>,
+    before: HashMap<String, Option<DiskCounters>>,
 }
 
 impl Disks {
@@ -52,32 +41,13 @@ impl Disks {
     }
 }
 
-fn counters(line: &str) -> Option<(&str, Counters)> {
-    let mut words = line.split_ascii_whitespace().skip(2);
-    let name = words.next()?;
-    let mut next = || words.next()?.parse::<u64>().ok();
-    let (reads, _, read, reading) = (next()?, next()?, next()?, next()?);
-    let (writes, _, written, writing) = (next()?, next()?, next()?, next()?);
-    let (_, busy) = (next()?, next()?);
-    let counters = Counters {
-        requests: reads + writes,
-        read: read * SECTOR,
-        written: written * SECTOR,
-        waited: reading + writing,
-        busy,
-    };
-    Some((name, counters))
-}
-
 /// Whether it is a disk of its own: no partition, and none that is made of others, which would count twice.
 fn is_whole(name: &str) -> bool {
-    let made_of_others = ["loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd"];
-    !made_of_others.iter().any(|begin| name.starts_with(begin))
-        && Path::new("/sys/block").join(name.replace('/', "!")).exists()
+    !is_made_of_others(name) && Path::new("/sys/block").join(name.replace('/', "!")).exists()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of one interval")]
-fn since(name: &str, before: Counters, now: Counters, seconds: f32) -> Disk {
+fn since(name: &str, before: DiskCounters, now: DiskCounters, seconds: f32) -> Disk {
     let requests = risen(before.requests, now.requests);
     let await_ms = if requests == 0 {
         0.0

@@ -3,17 +3,15 @@
 mod cpu;
 mod disks;
 mod filesystems;
-mod memory;
 mod networks;
 mod processes;
 
 use std::time::Instant;
 
-use ocore_telemetry::{Host, Pressure};
+use ocore_telemetry::{Host, Pressure, proc};
 
 use crate::files::{Files, risen};
 
-pub(crate) use networks::counters as network_counters;
 pub(crate) use processes::Stat;
 
 /// Takes samples of the machine. What it saw last is kept, for rates are over the time since.
@@ -59,10 +57,10 @@ impl Machine {
         };
         if let Some(text) = files.read("/proc/stat") {
             self.cpu.read(text, &mut host);
-            host.blocked = number(crate::files::named(text, "procs_blocked"));
+            host.blocked = number(proc::named(text, "procs_blocked"));
         }
         if let Some(text) = files.read("/proc/meminfo") {
-            host.memory = memory::memory(text);
+            host.memory = proc::memory(text);
         }
         if let Some(text) = files.read("/proc/uptime") {
             host.uptime = text
@@ -72,11 +70,11 @@ impl Machine {
                 .unwrap_or(0);
         }
         if let Some(text) = files.read("/proc/loadavg") {
-            host.load = load(text);
+            host.load = proc::load(text);
         }
         host.pressure = pressure(files);
         if let Some(text) = files.read("/proc/vmstat") {
-            let kills = crate::files::named(text, "oom_kill");
+            let kills = proc::named(text, "oom_kill");
             if let (Some(now), Some(before)) = (kills, self.oom_kills) {
                 host.oom_kills = number(Some(risen(before, now)));
             }
@@ -101,15 +99,12 @@ fn number(count: Option<u64>) -> u32 {
     count.and_then(|count| u32::try_from(count).ok()).unwrap_or(0)
 }
 
-fn load(text: &str) -> [f32; 3] {
-    let mut words = text
-        .split_ascii_whitespace()
-        .map(|word| word.parse().unwrap_or(0.0));
-    [(); 3].map(|()| words.next().unwrap_or(0.0))
-}
-
 fn pressure(files: &mut Files) -> Option<Pressure> {
-    let mut some = |of: &str| files.read(&format!("/proc/pressure/{of}")).and_then(average);
+    let mut some = |of: &str| {
+        files
+            .read(&format!("/proc/pressure/{of}"))
+            .and_then(|text| proc::waited(text, 10))
+    };
     Some(Pressure {
         cpu: some("cpu")?,
         memory: some("memory")?,
@@ -117,24 +112,9 @@ fn pressure(files: &mut Files) -> Option<Pressure> {
     })
 }
 
-/// Of the last ten seconds, from the line `some avg10=0.12 …`.
-fn average(text: &str) -> Option<f32> {
-    let line = text.lines().find_map(|line| line.strip_prefix("some avg10="))?;
-    line.split_ascii_whitespace().next()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn load_and_pressure_are_read() {
-        let read = load("0.50 1.25 2.00 1/234 5678\n");
-        assert_eq!(read.map(f32::to_bits), [0.5_f32, 1.25, 2.0].map(f32::to_bits));
-        let text = "some avg10=1.53 avg60=0.87 avg300=0.73 total=1\nfull avg10=9.00 avg60=0.00 avg300=0.00 total=0\n";
-        assert_eq!(average(text).map(f32::to_bits), Some(1.53_f32.to_bits()));
-        assert_eq!(average(""), None);
-    }
 
     /// On the machine that runs the tests: what two samples of it say must be possible.
     #[test]

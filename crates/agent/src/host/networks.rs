@@ -2,21 +2,17 @@
 
 use std::{collections::HashMap, path::Path};
 
-use ocore_telemetry::Network;
+use ocore_telemetry::{
+    Network,
+    proc::{NetworkCounters, leads_outside, network as counters},
+};
 
 use crate::files::{Files, risen};
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counters {
-    pub(crate) received: u64,
-    pub(crate) sent: u64,
-    pub(crate) errors: u64,
-}
 
 /// Interfaces by name; none: not one to the outside.
 #[derive(Debug, Default)]
 pub(crate) struct Networks {
-    before: HashMap<String, Option<Counters>>,
+    before: HashMap<String, Option<NetworkCounters>>,
 }
 
 impl Networks {
@@ -51,52 +47,16 @@ impl Networks {
     }
 }
 
-/// Name and counters of a line: bytes, packets, errors, dropped … both ways.
-pub(crate) fn counters(line: &str) -> Option<(&str, Counters)> {
-    let (name, numbers) = line.split_once(':')?;
-    let mut values = [0_u64; 12];
-    let mut words = numbers.split_ascii_whitespace();
-    for value in &mut values {
-        *value = words.next()?.parse().ok()?;
-    }
-    let counters = Counters {
-        received: values[0],
-        sent: values[8],
-        errors: values[2] + values[3] + values[10] + values[11],
-    };
-    Some((name.trim(), counters))
-}
-
 /// Whether an interface leads outside: not the loopback, no bridge, none of a container or tunnel, and not one that is
 /// made of others, which would count twice.
 fn is_outside(name: &str) -> bool {
-    let inside = [
-        "veth", "br-", "docker", "virbr", "cni", "flannel", "cali", "tun", "tap", "wg", "dummy", "ifb",
-        "vnet",
-    ];
     let sys = Path::new("/sys/class/net").join(name);
-    name != "lo"
-        && !name.contains('.')
-        && !inside.iter().any(|begin| name.starts_with(begin))
-        && !sys.join("bridge").exists()
-        && !sys.join("bonding").exists()
+    leads_outside(name) && !sys.join("bridge").exists() && !sys.join("bonding").exists()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_is_read() {
-        let line = "  eth0: 1000 10 1 2 0 0 0 0  2000 20 3 4 0 0 0 0";
-        let wanted = Counters {
-            received: 1000,
-            sent: 2000,
-            errors: 10,
-        };
-        assert_eq!(counters(line), Some(("eth0", wanted)));
-        assert_eq!(counters(" face |bytes packets|bytes"), None);
-    }
 
     #[test]
     fn only_what_leads_outside_is_told() {

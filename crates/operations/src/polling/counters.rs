@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use ocore_telemetry::{Filesystem, Memory, Pressure};
+use ocore_telemetry::{
+    Filesystem, Memory, Pressure,
+    proc::{self, DiskCounters, NetworkCounters, Times, named},
+};
 
 /// Files whose text is taken as it is.
 const FILES: &[&str] = &[
@@ -18,9 +21,6 @@ const FILES: &[&str] = &[
     "/proc/net/dev",
     "/proc/vmstat",
 ];
-
-/// The size of a sector in `/proc/diskstats`, whatever the disk's own.
-const SECTOR: u64 = 512;
 
 /// Prints everything in parts, each after a line with its name. Needs nothing but a shell, `cat` and `df`.
 pub(super) fn script(docker_root: &str) -> String {
@@ -41,36 +41,6 @@ pub(super) fn script(docker_root: &str) -> String {
     script
 }
 
-/// Ticks of all cores by what they were spent on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Times {
-    pub(super) user: u64,
-    pub(super) system: u64,
-    pub(super) idle: u64,
-    pub(super) iowait: u64,
-    pub(super) steal: u64,
-}
-
-/// Of a disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Disk {
-    pub(super) requests: u64,
-    pub(super) read: u64,
-    pub(super) written: u64,
-    /// Milliseconds that requests took, together.
-    pub(super) waited: u64,
-    /// Milliseconds in which there was at least one.
-    pub(super) busy: u64,
-}
-
-/// Of an interface.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Network {
-    pub(super) received: u64,
-    pub(super) sent: u64,
-    pub(super) errors: u64,
-}
-
 /// Everything.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Counters {
@@ -87,8 +57,8 @@ pub(super) struct Counters {
     pub(super) pressure: Option<Pressure>,
     /// Docker's first.
     pub(super) filesystems: Vec<Filesystem>,
-    pub(super) disks: BTreeMap<String, Disk>,
-    pub(super) networks: BTreeMap<String, Network>,
+    pub(super) disks: BTreeMap<String, DiskCounters>,
+    pub(super) networks: BTreeMap<String, NetworkCounters>,
 }
 
 impl Counters {
@@ -101,19 +71,12 @@ impl Counters {
             .collect();
         let part = |name: &str| parts.get(name).copied().unwrap_or_default();
         let stat = part("/proc/stat");
-        let mut times = stat.lines().filter_map(times);
-        let mut load = [0.0; 3];
-        for (load, word) in load
-            .iter_mut()
-            .zip(part("/proc/loadavg").split_ascii_whitespace())
-        {
-            *load = word.parse().unwrap_or(0.0);
-        }
+        let mut times = stat.lines().filter_map(Times::of_line).map(|(_, times)| times);
         let whole = part("blocks");
         Self {
             boot_id: part("/proc/sys/kernel/random/boot_id").trim().to_owned(),
             uptime: first(part("/proc/uptime")).unwrap_or(0.0),
-            load,
+            load: proc::load(part("/proc/loadavg")),
             all: times.next().unwrap_or_default(),
             cores: times.collect(),
             blocked: named(stat, "procs_blocked")
@@ -121,7 +84,7 @@ impl Counters {
                 .unwrap_or(0),
             processes: first(part("processes")).unwrap_or(0),
             oom_kills: named(part("/proc/vmstat"), "oom_kill").unwrap_or(0),
-            memory: memory(part("/proc/meminfo")),
+            memory: proc::memory(part("/proc/meminfo")),
             pressure: pressure([
                 part("/proc/pressure/cpu"),
                 part("/proc/pressure/memory"),
@@ -130,13 +93,15 @@ impl Counters {
             filesystems: filesystems(part("df"), part("inodes")),
             disks: part("/proc/diskstats")
                 .lines()
-                .filter_map(disk)
+                .filter_map(proc::disk)
                 .filter(|(name, _)| is_whole(name, whole))
+                .map(|(name, disk)| (name.to_owned(), disk))
                 .collect(),
             networks: part("/proc/net/dev")
                 .lines()
-                .filter_map(network)
-                .filter(|(name, _)| is_outside(name))
+                .filter_map(proc::network)
+                .filter(|(name, _)| proc::leads_outside(name))
+                .map(|(name, network)| (name.to_owned(), network))
                 .collect(),
         }
     }
@@ -146,50 +111,9 @@ fn first<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// The number after a name at the beginning of a line.
-fn named(text: &str, name: &str) -> Option<u64> {
-    text.lines().find_map(|line| {
-        let mut words = line.split_ascii_whitespace();
-        (words.next()?.trim_end_matches(':') == name).then(|| words.next()?.parse().ok())?
-    })
-}
-
-fn times(line: &str) -> Option<Times> {
-    let (_, words) = line.strip_prefix("cpu")?.split_once(' ')?;
-    let mut numbers = [0; 8];
-    for (number, word) in numbers.iter_mut().zip(words.split_ascii_whitespace()) {
-        *number = word.parse().ok()?;
-    }
-    // The time of guests is in user's.
-    let [user, nice, system, idle, iowait, irq, softirq, steal] = numbers;
-    Some(Times {
-        user: user + nice,
-        system: system + irq + softirq,
-        idle,
-        iowait,
-        steal,
-    })
-}
-
-fn memory(text: &str) -> Memory {
-    let bytes = |name| named(text, name).unwrap_or(0) * 1024;
-    let swap_total = bytes("SwapTotal");
-    Memory {
-        total: bytes("MemTotal"),
-        available: bytes("MemAvailable"),
-        cached: bytes("Cached"),
-        swap_total,
-        swap_used: swap_total.saturating_sub(bytes("SwapFree")),
-    }
-}
-
 /// Of the last ten seconds, in which some task waited.
 fn pressure(texts: [&str; 3]) -> Option<Pressure> {
-    let of = |text: &str| {
-        let some = text.lines().find(|line| line.starts_with("some "))?;
-        some.split_once("avg10=").and_then(|(_, rest)| first(rest))
-    };
-    let [cpu, memory, io] = texts.map(of);
+    let [cpu, memory, io] = texts.map(|text| proc::waited(text, 10));
     Some(Pressure {
         cpu: cpu?,
         memory: memory?,
@@ -197,51 +121,9 @@ fn pressure(texts: [&str; 3]) -> Option<Pressure> {
     })
 }
 
-fn disk(line: &str) -> Option<(String, Disk)> {
-    let mut words = line.split_ascii_whitespace().skip(2);
-    let name = words.next()?;
-    let mut next = || words.next()?.parse::<u64>().ok();
-    let (reads, _, read, reading) = (next()?, next()?, next()?, next()?);
-    let (writes, _, written, writing) = (next()?, next()?, next()?, next()?);
-    let (_, busy) = (next()?, next()?);
-    let disk = Disk {
-        requests: reads + writes,
-        read: read * SECTOR,
-        written: written * SECTOR,
-        waited: reading + writing,
-        busy,
-    };
-    Some((name.to_owned(), disk))
-}
-
 /// Whether it is a disk of its own: no partition, and none that is made of others, which would count twice.
 fn is_whole(name: &str, blocks: &str) -> bool {
-    let made_of_others = ["loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd"];
-    !made_of_others.iter().any(|begin| name.starts_with(begin)) && blocks.lines().any(|block| block == name)
-}
-
-fn network(line: &str) -> Option<(String, Network)> {
-    let (name, numbers) = line.split_once(':')?;
-    let mut values = [0_u64; 12];
-    let mut words = numbers.split_ascii_whitespace();
-    for value in &mut values {
-        *value = words.next()?.parse().ok()?;
-    }
-    let network = Network {
-        received: values[0],
-        sent: values[8],
-        errors: values[2] + values[3] + values[10] + values[11],
-    };
-    Some((name.trim().to_owned(), network))
-}
-
-/// Whether an interface leads outside: no loopback, no bridge, none of a container or tunnel.
-fn is_outside(name: &str) -> bool {
-    let inside = [
-        "veth", "br-", "docker", "virbr", "cni", "flannel", "cali", "tun", "tap", "wg", "dummy", "ifb",
-        "vnet",
-    ];
-    name != "lo" && !name.contains('.') && !inside.iter().any(|begin| name.starts_with(begin))
+    !proc::is_made_of_others(name) && blocks.lines().any(|block| block == name)
 }
 
 /// The first is Docker's, whatever it is on; of the others each disk once.

@@ -1,12 +1,12 @@
 //! A sample from two looks.
 
 use ocore_fleet::Usage;
-use ocore_telemetry::{Batch, Container, Cpu, Disk, Host, Network, Sample};
-
-use super::{
-    Look,
-    counters::{self, Counters, Times},
+use ocore_telemetry::{
+    Batch, Container, Disk, Host, Network, Sample,
+    proc::{DiskCounters, percent},
 };
+
+use super::{Look, counters::Counters};
 
 /// What happened between two looks; none when the machine was booted in between.
 pub(super) fn between(before: &Look, now: &Look) -> Option<Batch> {
@@ -39,8 +39,10 @@ fn host(before: &Counters, now: &Counters, seconds: f64) -> Host {
     Host {
         interval: seconds as f32,
         uptime: now.uptime as u64,
-        cpu: cpu(before.all, now.all),
-        cores: cores.map(|(before, now)| cpu(*before, *now).usage).collect(),
+        cpu: now.all.since(before.all).shares(),
+        cores: cores
+            .map(|(before, now)| now.since(*before).shares().usage)
+            .collect(),
         load: now.load,
         memory: now.memory,
         pressure: now.pressure,
@@ -74,34 +76,12 @@ fn host(before: &Counters, now: &Counters, seconds: f64) -> Host {
     }
 }
 
-/// Each kind by itself: the time waiting for disks may fall by the kernel's own word.
-fn cpu(before: Times, now: Times) -> Cpu {
-    let (user, system, steal) = (
-        now.user.saturating_sub(before.user),
-        now.system.saturating_sub(before.system),
-        now.steal.saturating_sub(before.steal),
-    );
-    let (idle, iowait) = (
-        now.idle.saturating_sub(before.idle),
-        now.iowait.saturating_sub(before.iowait),
-    );
-    let used = user + system + steal;
-    let all = used + idle + iowait;
-    Cpu {
-        usage: percent(used, all),
-        user: percent(user, all),
-        system: percent(system, all),
-        iowait: percent(iowait, all),
-        steal: percent(steal, all),
-    }
-}
-
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     reason = "milliseconds of one interval"
 )]
-fn disk_of(name: &str, before: &counters::Disk, now: &counters::Disk, seconds: f64) -> Disk {
+fn disk_of(name: &str, before: &DiskCounters, now: &DiskCounters, seconds: f64) -> Disk {
     let requests = now.requests.saturating_sub(before.requests);
     let waited = now.waited.saturating_sub(before.waited);
     let busy = now.busy.saturating_sub(before.busy);
@@ -153,16 +133,4 @@ fn containers(before: &Look, now: &Look) -> Vec<Container> {
             }
         })
         .collect()
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "a percentage is not that exact"
-)]
-fn percent(part: u64, whole: u64) -> f32 {
-    if whole == 0 {
-        return 0.0;
-    }
-    (part as f64 * 100.0 / whole as f64) as f32
 }

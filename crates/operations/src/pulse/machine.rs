@@ -6,6 +6,7 @@ use std::{
 };
 
 use nix::sys::statvfs::statvfs;
+use ocore_telemetry::proc;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 /// How the machine does.
@@ -90,20 +91,12 @@ impl Machine {
 
 /// Percent of the last minute; none where the kernel does not tell.
 fn pressure(of: &str) -> Option<f32> {
-    some_avg60(&fs::read_to_string(format!("/proc/pressure/{of}")).ok()?)
-}
-
-fn some_avg60(text: &str) -> Option<f32> {
-    let line = text.lines().find_map(|line| line.strip_prefix("some "))?;
-    let value = line.split(' ').find_map(|word| word.strip_prefix("avg60="))?;
-    value.parse().ok()
+    proc::waited(&fs::read_to_string(format!("/proc/pressure/{of}")).ok()?, 60)
 }
 
 /// Processes of the machine that were killed for want of memory since it booted.
 fn oom_kills() -> Option<u64> {
-    let text = fs::read_to_string("/proc/vmstat").ok()?;
-    let value = text.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
-    value.trim().parse().ok()
+    proc::named(&fs::read_to_string("/proc/vmstat").ok()?, "oom_kill")
 }
 
 /// All and free bytes of the file system that a path is on.
@@ -116,13 +109,6 @@ fn storage(path: &Path) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pressure_is_read_as_the_kernel_writes_it() {
-        let text = "some avg10=1.50 avg60=22.75 avg300=0.00 total=123\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
-        assert_eq!(some_avg60(text), Some(22.75));
-        assert_eq!(some_avg60(""), None);
-    }
 
     #[test]
     fn this_machine_tells_of_itself() {

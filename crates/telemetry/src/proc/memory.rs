@@ -1,10 +1,10 @@
 //! Memory: `/proc/meminfo`.
 
-use ocore_telemetry::Memory;
+use super::named;
+use crate::Memory;
 
-use crate::files::named;
-
-pub(super) fn memory(text: &str) -> Memory {
+/// Memory and swap in bytes.
+pub fn memory(text: &str) -> Memory {
     let bytes = |name| named(text, name).unwrap_or(0) * 1024;
     let swap_total = bytes("SwapTotal");
     Memory {
