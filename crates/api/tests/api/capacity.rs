@@ -205,3 +205,43 @@ async fn what_a_process_told_of_itself_is_advice(pool: PgPool) {
     assert_eq!(capacity["connections"]["pools"], 25);
     assert_eq!(capacity["processes"].as_array().unwrap().len(), 1);
 }
+
+#[sqlx::test(migrations = "../store/migrations")]
+async fn timeouts_over_ssh_are_told_to_whom_the_server_belongs(pool: PgPool) {
+    let api = Client::new(pool.clone()).await;
+    let far = server(&api, "far").await;
+    let near = server(&api, "near").await;
+    for timeouts in [json!({&far: 2, &near: 1}), json!({&far: 2})] {
+        sqlx::query(
+            "insert into process_samples (process_id, host, version, cpu_cores, ram_total, ram_available, process_memory,
+                 oom_kills, requests, pool_max, ssh_tries, ssh_timeouts)
+             values (gen_random_uuid(), 'control', '0.1.0', 1, 1, 1, 1, 0, 0, 25, 10, $1)",
+        )
+        .bind(timeouts)
+        .execute(&pool)
+        .await
+        .unwrap();
+    }
+    let advice = api.get("/api/advice").await.ok(200);
+    assert_eq!(advice["total"], 1, "{advice}");
+    let finding = &advice["findings"][0];
+    assert_eq!(
+        (&finding["symptom"], &finding["subject"]["name"]),
+        (&json!("ssh_gateway_timeouts"), &json!("far"))
+    );
+    assert_eq!(finding["figures"][0]["value"].as_f64(), Some(4.0));
+
+    let theirs = callers::organization(&pool, "Theirs", "theirs").await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "update servers set organization_id = '{}' where id = '{near}'",
+        theirs.uuid()
+    )))
+    .execute(&pool)
+    .await
+    .unwrap();
+    let (_, owner) = callers::member(&pool, theirs, "Owner", &Scope::default()).await;
+    assert_eq!(
+        api.with_token(&owner).get("/api/advice").await.ok(200)["total"],
+        0
+    );
+}

@@ -66,12 +66,13 @@ pub async fn servers(
                r.cpu_steal, r.pressure_cpu, r.pressure_memory, r.pressure_io, r.disk_await_ms, r.disk_utilization,
                r.network_errors, r.pg_connections, r.pg_max_connections, r.pg_longest_query, r.pg_waiting_locks,
                r.ram_total, r.ram_available, r.swap_used, r.disk_total, r.disk_available, r.inodes_used,
-               k.oom_kills, ocore_ssh_timeouts(s.id) as "ssh_timeouts!",
+               k.oom_kills, coalesce(t.timeouts, 0) as "ssh_timeouts!",
                l.detail -> 'top' as "top: Json<Vec<Process>>"
            from servers s
            left join recent r on r.server_id = s.id
            left join kills k on k.server_id = s.id
            left join server_latest l on l.server_id = s.id
+           left join ocore_ssh_timeouts() t on t.server_id = s.id
            where s.status in ('active', 'unreachable', 'failed') and ($1::uuid is null or s.organization_id = $1)
            order by s.id"#,
         organization as Option<OrganizationId>,
