@@ -85,7 +85,7 @@ impl Web {
             "--no-audit",
             "--no-fund",
             "--legacy-peer-deps",
-            "--silent",
+            "--loglevel=error",
         ]))?;
         fs::write(whole, wanted)?;
         Ok(())

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use ocore_domain::{Topic, Topics};
 use ocore_store::changes::Changed;
 use serde::Serialize;
@@ -63,7 +63,8 @@ pub(super) fn stream(
         events,
     };
     tokio::spawn(watch.run());
-    Sse::new(ReceiverStream::new(read)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+    let read = ReceiverStream::new(read).map(Ok);
+    Sse::new(read).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
 
 struct Watch {
@@ -71,7 +72,7 @@ struct Watch {
     standing: Standing,
     watched: Watched,
     changes: broadcast::Receiver<Changed>,
-    events: mpsc::Sender<Result<Event, Infallible>>,
+    events: mpsc::Sender<Event>,
 }
 
 impl Watch {
@@ -132,9 +133,9 @@ async fn room<T>(events: &mpsc::Sender<T>, not_before: Instant) -> Result<Permit
     events.reserve().await
 }
 
-fn event(name: &str, data: &impl Serialize) -> Result<Event, Infallible> {
+fn event(name: &str, data: &impl Serialize) -> Event {
     let data = serde_json::to_string(data).unwrap_or_default();
-    Ok(Event::default().event(name).data(data))
+    Event::default().event(name).data(data)
 }
 
 #[cfg(test)]
