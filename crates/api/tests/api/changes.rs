@@ -61,13 +61,13 @@ impl Page {
     async fn next(&mut self, within: Duration) -> Option<(String, Value)> {
         timeout(within, async {
             loop {
-                if let Some((block, rest)) = self.text.split_once("\n\n") {
+                if let Some(end) = self.text.find("\n\n") {
+                    let block: String = self.text.drain(..end + 2).collect();
                     let field = |name: &str| {
                         let line = block.lines().find_map(|line| line.strip_prefix(name));
                         line.map(str::to_owned)
                     };
                     let event = field("event: ").map(|event| (event, field("data: ").unwrap()));
-                    self.text = rest.to_owned();
                     if let Some((event, data)) = event {
                         return Some((event, serde_json::from_str(&data).unwrap()));
                     }
@@ -78,7 +78,7 @@ impl Page {
             }
         })
         .await
-        .expect("nothing was told")
+        .unwrap()
     }
 
     /// What is told until all of these were.
@@ -93,7 +93,7 @@ impl Page {
     }
 
     async fn topics(&mut self, within: Duration) -> Vec<String> {
-        let (event, data) = self.next(within).await.expect("the stream ended");
+        let (event, data) = self.next(within).await.unwrap();
         assert_eq!(event, "changed");
         let topics = data["topics"].as_array().unwrap();
         assert!(!topics.is_empty());
@@ -112,9 +112,7 @@ impl Page {
     /// Says that the stream ends.
     async fn ends(&mut self) {
         let until = Instant::now() + SOON;
-        while let Some(told) = timeout_at(until, self.stream.next()).await.expect("it goes on") {
-            drop(told);
-        }
+        while timeout_at(until, self.stream.next()).await.unwrap().is_some() {}
     }
 }
 
