@@ -39,7 +39,8 @@ export class Plane {
         OCORE_FAULTS: join(this.#folder, 'faults'),
         JWT_SECRET: `${CANARY}-jwt-secret-of-32-characters-and-more`,
         SSH_ENCRYPTION_KEY: `${CANARY}-encryption-key-of-32-characters`,
-        OCORE_RATE_READ: '100000/60',
+        OCORE_LIMIT_READ: '100000/60',
+        OCORE_LIMIT_LOGIN: '1000/60',
       },
       stdio: ['ignore', log, log],
     });
