@@ -3,7 +3,7 @@
 import { api, body } from '#lib/api/client.ts';
 import { Fault } from '#lib/api/fault.ts';
 import type { Instance } from '#lib/api/schema.d.ts';
-import { kept, rowOf, type Row, type Say } from './row';
+import { byId, distinct, kept, rowOf, type Row, type Say } from './row';
 import { walk, type Part } from './walk';
 
 /** The most that are held. */
@@ -56,7 +56,7 @@ export class Fleet {
   }
 
   async #read() {
-    const before = new Map(this.rows.map((row) => [row.id, row]));
+    const before = byId(this.rows);
     const { parts, more } = await walk<Row>({
       known: this.#parts,
       atOnce: AT_ONCE,
@@ -78,8 +78,7 @@ export class Fleet {
   }
 
   #show(parts: Part<Row>[]) {
-    // A page may have moved while it was read: each instance counts once.
-    this.rows = [...new Map(parts.flatMap((part) => part.rows).map((row) => [row.id, row])).values()];
+    this.rows = distinct(parts.flatMap((part) => part.rows));
   }
 }
 

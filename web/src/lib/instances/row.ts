@@ -59,8 +59,17 @@ export function rowOf(instance: Instance, say: Say): Row {
   return row;
 }
 
+export function byId(rows: Row[]): ReadonlyMap<string, Row> {
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** Each instance once, as it was read last: it may have come to another page while they were read. */
+export function distinct(rows: Row[]): Row[] {
+  return [...byId(rows).values()];
+}
+
 /** The new rows, each as the very object it was where nothing of it changed: what did not change is not drawn again. */
-export function kept(before: Map<string, Row>, rows: Row[]): Row[] {
+export function kept(before: ReadonlyMap<string, Row>, rows: Row[]): Row[] {
   return rows.map((row) => {
     const old = before.get(row.id);
     return old && isSame(old, row) ? old : row;

@@ -2,7 +2,8 @@
 
 import { afterNavigate, goto } from '$app/navigation';
 import { page } from '$app/state';
-import { ALL, FACETS, readSort, writeSort, type Column, type Sort, type Wanted } from './filter';
+import { readQuery, writeQuery } from './address';
+import { ALL, FACETS, type Column, type Sort, type Wanted } from './filter';
 
 /** Letters are not written to the address one by one. */
 const PAUSE = 250;
@@ -20,10 +21,10 @@ export class View {
       if (type === 'link' || type === 'popstate') this.#read();
     });
     $effect(() => {
-      const query = this.#query();
+      const query = writeQuery(this.wanted, this.sort);
       this.#timer = setTimeout(() => {
         if (query === page.url.search.slice(1)) return;
-        void goto(`?${query}`, { replaceState: true, keepFocus: true, noScroll: true });
+        void goto(`?${query}`, { replace: true, reset: false });
       }, PAUSE);
       return () => clearTimeout(this.#timer);
     });
@@ -42,19 +43,6 @@ export class View {
   }
 
   #read() {
-    const query = page.url.searchParams;
-    const wanted = { ...ALL, search: query.get('q') ?? '' };
-    for (const facet of FACETS) wanted[facet] = query.get(facet) ?? '';
-    this.wanted = wanted;
-    this.sort = readSort(query.get('sort'));
-  }
-
-  #query(): string {
-    const query = new URLSearchParams();
-    if (this.wanted.search.trim()) query.set('q', this.wanted.search.trim());
-    for (const facet of FACETS) if (this.wanted[facet]) query.set(facet, this.wanted[facet]);
-    const sort = writeSort(this.sort);
-    if (sort !== 'name') query.set('sort', sort);
-    return query.toString();
+    ({ wanted: this.wanted, sort: this.sort } = readQuery(page.url.searchParams));
   }
 }

@@ -24,7 +24,9 @@ export async function walk<T>(way: Way<T>): Promise<{ parts: Part<T>[]; more: bo
   let cursor: string | undefined;
   do {
     const guesses = following(way.known, cursor, Math.min(way.atOnce, way.most - parts.length));
-    const read = await Promise.all(guesses.map(async (from) => ({ cursor: from, ...(await way.part(from)) })));
+    const read = await Promise.all(
+      guesses.map(async (from) => ({ cursor: from, ...(await way.part(from)) })),
+    );
     for (const [at, part] of read.entries()) {
       // Another page ended elsewhere than the last time: what was guessed of those after it is worth nothing.
       if (at > 0 && part.cursor !== cursor) break;
