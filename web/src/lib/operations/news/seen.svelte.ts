@@ -47,7 +47,12 @@ class Seen {
 
   all(recent: Operation[]) {
     const ends = recent.map((of) => of.finishedAt ?? '');
-    this.#keep({ until: [this.#mark?.until ?? '', ...ends].reduce((a, b) => (Date.parse(b) > Date.parse(a) || !a ? b : a)), ids: [] });
+    this.#keep({
+      until: [this.#mark?.until ?? '', ...ends].reduce((a, b) =>
+        Date.parse(b) > Date.parse(a) || !a ? b : a,
+      ),
+      ids: [],
+    });
   }
 
   one(of: Operation) {
