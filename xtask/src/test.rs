@@ -13,7 +13,7 @@ use crate::{
     agent, arrows, contract, openapi,
     postgres::{self, Postgres},
     process::{cargo, interrupted, run},
-    setup, sql, workspace,
+    setup, sql, web, workspace,
 };
 
 /// How many servers the end-to-end tests use.
@@ -30,6 +30,8 @@ pub(crate) fn command(fast: bool) -> Result<ExitCode> {
     report.stage("sql", || sql::command(true))?;
     report.stage("openapi", || openapi::command(true))?;
     report.stage("rustdoc", rustdoc)?;
+    // Before the tests: the binary takes in what is built here.
+    report.stage("web", || web::command(true))?;
     let profile = if fast { "fast" } else { "default" };
     report.tests("tests", profile, || tests(fast))?;
     report.stage("contract", || contract::command(None))?;

@@ -17,6 +17,7 @@ pub mod alerts;
 pub mod api_keys;
 pub mod audit;
 pub mod availability;
+pub mod changes;
 pub mod channels;
 pub mod checks;
 pub mod connected_accounts;
