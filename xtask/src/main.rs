@@ -3,6 +3,7 @@
 mod agent;
 mod arrows;
 mod bench;
+mod binary;
 mod contract;
 mod db;
 mod demo;

@@ -59,7 +59,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    PgPool, Postgres, Transaction,
+    Connection, PgPool, Postgres, Transaction,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -69,6 +69,10 @@ pub use migrate::migrate;
 pub use page::{After, NotACursor, Page, PageRequest, Sorted};
 pub use seal::{Place, Sealer};
 pub use sqlx::PgConnection;
+
+/// For how long a connection is taken to be as well as it was when it came back to the pool, which is when it is tried. To
+/// try it again before each use is a message there and back for each transaction of a process that has much to do.
+const TRUSTED: Duration = Duration::from_millis(100);
 
 /// A transaction; dropped without `commit`, it changes nothing.
 pub type Tx = Transaction<'static, Postgres>;
@@ -92,6 +96,15 @@ impl Store {
             .min_connections(*connections.start())
             .max_connections(*connections.end())
             .acquire_timeout(Duration::from_secs(10))
+            .test_before_acquire(false)
+            .before_acquire(|connection, about| {
+                Box::pin(async move {
+                    if about.idle_for > TRUSTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options.application_name("ocore"))
             .await?;
         Ok(Self { pool, sealer })

@@ -1,0 +1,33 @@
+/** Signing in and out, as far as every page is concerned. */
+
+import type { QueryClient } from '@tanstack/svelte-query';
+import { api, body } from '#lib/api/client.ts';
+import { Fault } from '#lib/api/fault.ts';
+import { current } from './current.svelte';
+
+/** Finds out who uses this page, and in which organization; false when nobody is signed in. */
+export async function recognize(slug?: string): Promise<boolean> {
+  try {
+    if (slug) current.slug = slug;
+    let me = await body(api.GET('/api/auth/me'));
+    if (!current.slug || !me.organizations.some((of) => of.slug === current.slug)) {
+      current.slug = current.first(me);
+      // What they may do depends on the organization.
+      if (current.slug) me = await body(api.GET('/api/auth/me'));
+    }
+    current.me = me;
+    return true;
+  } catch (error) {
+    const fault = Fault.from(error);
+    if (fault.status !== 401) throw fault;
+    current.me = undefined;
+    return false;
+  }
+}
+
+/** Signs out and forgets what was shown. */
+export async function leave(queries: QueryClient): Promise<void> {
+  await api.POST('/api/auth/logout').catch(() => undefined);
+  current.me = undefined;
+  queries.clear();
+}

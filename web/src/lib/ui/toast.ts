@@ -1,0 +1,2 @@
+/** What is told in passing. */
+export { toast } from 'svelte-sonner';
