@@ -9,7 +9,8 @@ export interface Tagged<T> {
   etag: string;
 }
 
-async function tagged<T>(answer: Promise<{ data?: T; response: Response }>): Promise<Tagged<T>> {
+/** An answer with the tag it bears. */
+export async function tagged<T>(answer: Promise<{ data?: T; response: Response }>): Promise<Tagged<T>> {
   const { data, response } = await answer;
   return { data: data as T, etag: response.headers.get('etag') ?? '' };
 }

@@ -1,5 +1,7 @@
 /** What is typed over what was read, while others may change the same. */
 
+import { untrack } from 'svelte';
+
 export class Draft<T extends Record<string, unknown>> {
   fields: T = $state({} as T);
   /** As it was read. */
@@ -21,13 +23,16 @@ export class Draft<T extends Record<string, unknown>> {
 
   /** It was read anew. What is typed stays; a change of what is typed shows when it is sent. */
   see(theirs: T, etag: string) {
-    if (this.dirty && !same(theirs, this.#base)) return;
-    if (!this.dirty) this.fields = { ...theirs };
-    this.#base = theirs;
-    this.#etag = etag;
+    // Whoever calls this follows what is read, not what is typed.
+    untrack(() => {
+      if (this.dirty && !same(theirs, this.#base)) return;
+      if (!this.dirty) this.fields = { ...theirs };
+      this.#base = theirs;
+      this.#etag = etag;
+    });
   }
 
-  /** After a conflict: theirs, or what was typed over theirs. */
+  /** After it was saved; or after a conflict: theirs, or what was typed over theirs. */
   settle(theirs: T, etag: string, keep: boolean) {
     this.#base = theirs;
     this.#etag = etag;
