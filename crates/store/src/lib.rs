@@ -59,7 +59,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    Connection, PgPool, Postgres, Transaction,
+    AssertSqlSafe, Connection, PgPool, Postgres, Transaction,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -127,7 +127,25 @@ impl Store {
 
     /// A transaction.
     pub async fn begin(&self) -> Result<Tx> {
-        Ok(self.pool.begin().await?)
+        self.begin_by(None).await
+    }
+
+    /// A transaction that begins with a statement of ours.
+    ///
+    /// It is begun in a task of its own. Whoever asked may be gone before the answer is there, as when a browser hangs up: dropped at
+    /// that moment, the pool's own way leaves the transaction open on a connection that goes back to the pool, and the next
+    /// who takes it would be within that transaction, and behind the walls of its organization. The task goes on to the
+    /// end, and what nobody waits for any more is rolled back.
+    pub(crate) async fn begin_by(&self, statement: Option<String>) -> Result<Tx> {
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move {
+            match statement {
+                Some(statement) => pool.begin_with(AssertSqlSafe(statement)).await,
+                None => pool.begin().await,
+            }
+        });
+        // It does not panic and is not aborted: it fails to be joined only when the process ends.
+        Ok(begun.await.map_err(|_| sqlx::Error::WorkerCrashed)??)
     }
 
     /// A connection outside any transaction.
