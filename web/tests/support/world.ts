@@ -10,6 +10,7 @@ type Person = typeof OWNER;
 
 export const test = base.extend<object, { plane: Plane }>({
   plane: [
+    // eslint-disable-next-line no-empty-pattern
     async ({}, use) => {
       const plane = await Plane.start();
       await use(plane);
