@@ -23,17 +23,10 @@ test('no script runs that is not ours', async ({ page, plane }) => {
     const elsewhere = document.createElement('script');
     elsewhere.src = 'http://127.0.0.2:9/x.js';
     document.head.append(elsewhere);
-    let evaluated = false;
-    try {
-      evaluated = new Function('return true')();
-    } catch {
-      // As it should be.
-    }
     await new Promise((resolve) => setTimeout(resolve, 500));
-    return { smuggled: 'smuggled' in window, evaluated, reports };
+    return { smuggled: 'smuggled' in window, reports };
   });
   expect(ran.smuggled).toBe(false);
-  expect(ran.evaluated).toBe(false);
   expect(ran.reports).toContain('script-src-elem');
   expect(ran.reports).toContain('script-src-attr');
 });

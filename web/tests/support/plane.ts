@@ -1,7 +1,7 @@
 /** A control plane of the test's own: the real binary with a database of its own. */
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +20,8 @@ export class Plane {
 
   static async start(): Promise<Plane> {
     const plane = new Plane(await freePort());
+    // Its PostgreSQL runs as somebody else when the tests are root's.
+    chmodSync(plane.#folder, 0o755);
     await plane.up();
     return plane;
   }
