@@ -65,7 +65,7 @@ async fn measure(postgres: &Embedded) -> Result<Figures> {
     let sealer = Sealer::new(&"a key for a benchmark of 32 chars".to_owned().into(), &[]);
     let store = Store::connect(&postgres.url(), 2..=CONNECTIONS, sealer.clone()).await?;
     migrate(store.pool()).await?;
-    fill(store.pool()).await?;
+    fill(store.pool(), INSTANCES).await?;
     let key = NewApiKey::administrator(OrganizationId::DEFAULT, "bench");
     let (_, key) = api_keys::create(&mut *store.connection().await?, &key).await?;
     let authorization = format!("Bearer {}", key.expose_secret());
@@ -149,7 +149,8 @@ fn installation() -> Result<Installation> {
     })?)
 }
 
-async fn fill(pool: &PgPool) -> Result<()> {
+/// So many instances on one server of the first organization.
+pub async fn fill(pool: &PgPool, instances: i32) -> Result<()> {
     let settings = ocore_domain::instance::Settings::new("odoo:19".to_owned(), 2, 1 << 30);
     sqlx::query(
         "with server as (
@@ -165,7 +166,7 @@ async fn fill(pool: &PgPool) -> Result<()> {
     )
     .bind(OrganizationId::DEFAULT.uuid())
     .bind(serde_json::to_value(settings)?)
-    .bind(INSTANCES)
+    .bind(instances)
     .execute(pool)
     .await?;
     sqlx::query("analyze").execute(pool).await?;

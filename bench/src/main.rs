@@ -2,6 +2,7 @@
 
 mod agent;
 mod create;
+mod dashboard;
 mod graphile;
 mod ingest;
 mod latency;
@@ -27,6 +28,12 @@ struct Arguments {
     /// The release build of `ocore`
     #[arg(long, env = "OCORE_BENCH_BINARY", default_value = "../target/release/ocore")]
     ocore: PathBuf,
+    /// Node.js, which drives a browser for the dashboard
+    #[arg(long, env = "OCORE_BENCH_NODE", default_value = "node")]
+    node: PathBuf,
+    /// What it runs
+    #[arg(long, env = "OCORE_BENCH_BROWSER", default_value = "../web/bench/run.mjs")]
+    browser: PathBuf,
     /// Where the results are kept
     #[arg(long, env = "OCORE_BENCH_RESULTS", default_value = "results/latest.json")]
     results: PathBuf,
@@ -58,6 +65,8 @@ enum Which {
     Agent,
     /// What 1,000 servers tell, and charts of it
     Ingest,
+    /// The dashboard in a browser, with 5,000 instances
+    Dashboard,
     All,
 }
 
@@ -90,6 +99,10 @@ async fn main() -> Result<()> {
     }
     if asked(Which::Ingest) {
         report.keep("ingest", ingest::run().await?)?;
+    }
+    if asked(Which::Dashboard) {
+        let figures = dashboard::run(&arguments.ocore, &arguments.node, &arguments.browser).await?;
+        report.keep("dashboard", figures)?;
     }
     report.end()
 }

@@ -26,6 +26,11 @@ pub struct Ocore {
 impl Ocore {
     /// Starts it with nothing in its database.
     pub fn start(binary: &Path, log: &str) -> Result<Self> {
+        Self::start_on(binary, log, None)
+    }
+
+    /// Starts it on a database elsewhere, if one is given.
+    pub fn start_on(binary: &Path, log: &str, database: Option<&str>) -> Result<Self> {
         ensure!(
             binary.is_file(),
             "there is no {}; build it first",
@@ -38,7 +43,7 @@ impl Ocore {
             .env("OCORE_DATA_DIR", folder.path().join("data"))
             .env("OCORE_LISTEN", "127.0.0.1:0")
             .env("OCORE_LOG", log)
-            .env_remove("DATABASE_URL")
+            .env("DATABASE_URL", database.unwrap_or_default())
             .stdout(Stdio::piped())
             .stderr(File::create(folder.path().join("log"))?)
             .spawn()
@@ -88,6 +93,11 @@ impl Ocore {
             String::from_utf8_lossy(&output.stderr)
         );
         Ok(took)
+    }
+
+    /// Where it serves.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// What it has logged.

@@ -17,9 +17,10 @@ export class LiveOperation {
   #waiting: Line[] = [];
   #stop: () => void;
 
-  constructor(id: string, onEnd?: (operation: Operation) => void) {
+  /** `where`: one that is no organization's any more is followed as who administers the installation. */
+  constructor(id: string, onEnd?: (operation: Operation) => void, where = '/api/operations') {
     this.#stop = follow({
-      url: () => `/api/operations/${id}/logs?after=${this.#last}`,
+      url: () => `${where}/${id}/logs?after=${this.#last}`,
       onConnected: (connected) => (this.connected = connected),
       onRefused: (fault) => (this.fault = fault),
       on: ({ event, data }) => {
