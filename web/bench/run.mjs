@@ -35,7 +35,10 @@ try {
   await page.goto(`${overview}/instances`);
   await page.getByRole('row').nth(10).waitFor();
   // All of them have arrived when the count says so.
-  await page.getByText(/5[,.\s]?000/).first().waitFor({ timeout: 60_000 });
+  await page
+    .getByText(/5[,.\s]?000/)
+    .first()
+    .waitFor({ timeout: 60_000 });
   Object.assign(figures, await scroll(page));
   figures.filterMilliseconds = await filter(page);
   await context.close();
@@ -72,7 +75,10 @@ async function scriptOf(context, address) {
   await session.send('Network.setCacheDisabled', { cacheDisabled: true });
   const scripts = new Set();
   let bytes = 0;
-  session.on('Network.responseReceived', ({ requestId, type }) => type === 'Script' && scripts.add(requestId));
+  session.on(
+    'Network.responseReceived',
+    ({ requestId, type }) => type === 'Script' && scripts.add(requestId),
+  );
   session.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
     if (scripts.has(requestId)) bytes += encodedDataLength;
   });
@@ -135,7 +141,13 @@ async function audit(address, config) {
   const cookie = await tokens();
   const result = await lighthouse(
     address,
-    { port, onlyCategories: ['performance'], disableStorageReset: true, extraHeaders: { Cookie: cookie }, logLevel: 'error' },
+    {
+      port,
+      onlyCategories: ['performance'],
+      disableStorageReset: true,
+      extraHeaders: { Cookie: cookie },
+      logLevel: 'error',
+    },
     config,
   );
   return Math.round((result?.lhr.categories.performance?.score ?? 0) * 100);

@@ -9,7 +9,9 @@ use serde_json::Value;
 use crate::process::cargo;
 
 /// Each crate, and the crates of ours it may depend on, be it for its tests or its build only.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
+    // Files, and how they are served.
+    ("ocore-dashboard", &[]),
     ("ocore-domain", &[]),
     ("ocore-fleet", &["ocore-domain"]),
     ("ocore-identity", &["ocore-domain"]),
@@ -47,6 +49,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
         "ocore",
         &[
             "ocore-api",
+            "ocore-dashboard",
             "ocore-domain",
             "ocore-fleet",
             "ocore-gateway",

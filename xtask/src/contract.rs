@@ -19,8 +19,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
+    binary,
     postgres::{self, as_user, unprivileged_user},
-    process::{ask_to_end, cargo, interrupted},
+    process::{ask_to_end, interrupted},
     setup, workspace,
 };
 
@@ -41,8 +42,7 @@ const ACTIVE: &str = r#"update servers set status = 'active', facts = '{
 /// Builds oCore, starts it on nothing, and asks it everything: the same every time, or what follows from a seed.
 pub(crate) fn command(seed: Option<u64>) -> Result<()> {
     let tool = setup::schemathesis()?;
-    crate::process::run(&mut cargo(&["build", "--quiet", "-p", "ocore"]))?;
-    let mut plane = Plane::start(&workspace::target().join("debug/ocore"))?;
+    let mut plane = Plane::start(&binary::build()?)?;
     let asked = furnish(&plane).and_then(|operation| ask(&tool, &plane, &operation, seed));
     if !plane.runs() {
         bail!("`ocore serve` ended meanwhile; it said:\n{}", plane.said());

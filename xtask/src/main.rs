@@ -3,6 +3,7 @@
 mod agent;
 mod arrows;
 mod bench;
+mod binary;
 mod contract;
 mod db;
 mod demo;
@@ -13,6 +14,7 @@ mod setup;
 mod sql;
 mod test;
 mod testbed;
+mod web;
 mod workspace;
 
 use std::process::ExitCode;
@@ -67,6 +69,12 @@ enum Task {
     },
     /// Start a private PostgreSQL with oCore's schema and print its `DATABASE_URL`
     Db,
+    /// Build the dashboard, unless it is built already
+    Web {
+        /// Also run its linter, its type checks and its tests
+        #[arg(long)]
+        check: bool,
+    },
     /// Measure what has a target: the queue, a page of instances, creating an instance, memory
     Bench {
         /// Which of them
@@ -103,6 +111,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Sql { check } => sql::command(check),
         Task::Bench { which } => bench::command(&which),
         Task::Db => db::command(),
+        Task::Web { check } => web::command(check),
         Task::Testbed { action } => testbed::command(&action),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that has to hold, in the order in which it is quickest to fail.
 
 use std::{
+    fs,
     path::PathBuf,
     process::{Command, ExitCode},
     time::{Duration, Instant},
@@ -10,14 +11,14 @@ use anyhow::{Context, Result, bail};
 use ocore_testbed::command::output;
 
 use crate::{
-    agent, arrows, contract, openapi,
+    agent, arrows, binary, contract, openapi,
     postgres::{self, Postgres},
     process::{cargo, interrupted, run},
-    setup, sql, workspace,
+    setup, sql, web, workspace,
 };
 
-/// How many servers the end-to-end tests use.
-const SERVERS: u8 = 2;
+/// How many servers the end-to-end tests use: two for each of the two that run side by side.
+const SERVERS: u8 = 4;
 
 /// Runs all stages; `fast` leaves the end-to-end tests out.
 pub(crate) fn command(fast: bool) -> Result<ExitCode> {
@@ -30,6 +31,8 @@ pub(crate) fn command(fast: bool) -> Result<ExitCode> {
     report.stage("sql", || sql::command(true))?;
     report.stage("openapi", || openapi::command(true))?;
     report.stage("rustdoc", rustdoc)?;
+    // Before the tests: the binary takes in what is built here.
+    report.stage("web", || web::command(true))?;
     let profile = if fast { "fast" } else { "default" };
     report.tests("tests", profile, || tests(fast))?;
     report.stage("contract", || contract::command(None))?;
@@ -105,18 +108,14 @@ fn tests(fast: bool) -> Result<()> {
 
 fn end_to_end() -> Result<()> {
     ocore_testbed::up(SERVERS)?;
-    run(&mut cargo(&[
-        "build",
-        "--quiet",
-        "-p",
-        "ocore",
-        "--features",
-        "faults",
-    ]))?;
-    let binary = workspace::target().join("debug/ocore");
+    // Away from where Cargo puts the one of the tests, which is another.
+    let binary = workspace::target().join("e2e/ocore");
+    fs::create_dir_all(workspace::target().join("e2e"))?;
+    fs::copy(binary::build()?, &binary)?;
     let agent = agent::build()?;
+    // Of the whole workspace, though the profile runs the testbed's only: so nothing is compiled again.
     run(nextest("e2e")
-        .args(["-p", "ocore-testbed"])
+        .arg("--workspace")
         .env("OCORE_BIN", binary)
         .env("OCORE_AGENT_BIN", agent))
 }
@@ -159,12 +158,12 @@ impl Report {
     fn tests(&mut self, name: &'static str, profile: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
         let file = junit(profile);
         // What an earlier run left must not be counted, should this one not come to its tests.
-        match std::fs::remove_file(&file) {
+        match fs::remove_file(&file) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
         self.stage(name, work)?;
-        let Ok(text) = std::fs::read_to_string(&file) else {
+        let Ok(text) = fs::read_to_string(&file) else {
             return Ok(());
         };
         let (passed, failed) =

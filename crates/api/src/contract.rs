@@ -16,7 +16,11 @@ use utoipa::{
     },
 };
 
-use crate::{access::operations, problem::ProblemDetails};
+use crate::{
+    access::operations,
+    events::{Changed, Hello},
+    problem::ProblemDetails,
+};
 
 /// The media type of a problem.
 const PROBLEM: &str = "application/problem+json";
@@ -25,9 +29,16 @@ const PROBLEM: &str = "application/problem+json";
 pub(crate) fn complete(described: &mut OpenApi) {
     let mut schemas = vec![(ProblemDetails::name().into_owned(), ProblemDetails::schema())];
     ProblemDetails::schemas(&mut schemas);
-    // Streams bear it as text, where the description does not see it.
+    // Streams bear these as text, where the description does not see them.
     schemas.push((Event::name().into_owned(), Event::schema()));
     Event::schemas(&mut schemas);
+    for (name, schema) in [
+        (Hello::name(), Hello::schema()),
+        (Changed::name(), Changed::schema()),
+    ] {
+        schemas.push((name.into_owned(), schema));
+    }
+    Changed::schemas(&mut schemas);
     if let Some(components) = &mut described.components {
         components.schemas.extend(schemas);
     }

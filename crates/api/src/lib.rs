@@ -22,6 +22,7 @@ mod confirm;
 mod contract;
 mod docs;
 mod dumps;
+mod events;
 mod grants;
 mod health;
 pub mod idempotency;
@@ -184,6 +185,7 @@ fn routes() -> Routes {
         .merge(operations::routes())
         .merge(dumps::routes())
         .merge(activity::routes())
+        .merge(events::routes())
         .merge(organizations::routes())
         .merge(members::routes())
         .merge(roles::routes())

@@ -16,6 +16,7 @@ pub mod problem;
 pub mod server;
 pub mod slug;
 pub mod sort;
+mod topic;
 mod words;
 
 pub use id::{
@@ -25,3 +26,4 @@ pub use id::{
 pub use organization_slug::OrganizationSlug;
 pub use problem::{Code, Problem};
 pub use slug::Slug;
+pub use topic::{Topic, Topics};

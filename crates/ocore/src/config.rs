@@ -68,8 +68,10 @@ pub(crate) struct Config {
     pub(crate) metrics_retention: Retention,
     /// How long running steps may go on after the signal to stop.
     pub(crate) shutdown_grace: Duration,
-    /// The address people enter in their browsers.
-    app_url: String,
+    /// The address people enter in their browsers; see [`Config::app_url`].
+    app_url: Option<String>,
+    /// Whether the dashboard is served.
+    pub(crate) dashboard: bool,
     /// What access tokens are signed with; without it, what secrets are sealed with.
     jwt_secret: Option<SecretString>,
     /// How long an access token is good.
@@ -247,9 +249,8 @@ impl Config {
             metrics_token: read.secret("OCORE_METRICS_TOKEN", false),
             metrics_retention: read.retention(),
             shutdown_grace: read.seconds("OCORE_SHUTDOWN_GRACE", 0..=3600, 30),
-            app_url: read
-                .origin("APP_URL")
-                .unwrap_or_else(|| "http://localhost:3000".to_owned()),
+            app_url: read.origin("APP_URL"),
+            dashboard: read.dashboard(),
             jwt_secret,
             access_expiry: read.time("JWT_ACCESS_EXPIRY", TimeDelta::hours(1)),
             refresh_expiry: read.time("JWT_REFRESH_EXPIRY", TimeDelta::days(30)),
@@ -270,15 +271,18 @@ impl Config {
         }
     }
 
-    /// The address people enter in their browsers, without a slash at the end.
-    pub(crate) fn app_url(&self) -> &str {
-        &self.app_url
+    /// The address people enter in their browsers, without a slash at the end. Where nobody said so, it is this machine:
+    /// the dashboard is served where the API is.
+    pub(crate) fn app_url(&self) -> String {
+        self.app_url
+            .clone()
+            .unwrap_or_else(|| format!("http://localhost:{}", self.listen.port()))
     }
 
     /// What those who tell people of alerts are told.
     pub(crate) fn notices(&self) -> ocore_notify::Settings {
         ocore_notify::Settings {
-            app_url: self.app_url.clone(),
+            app_url: self.app_url(),
             allow_private: self.webhook_allow_private,
             telegram_url: self.telegram_url.clone(),
         }
@@ -297,7 +301,7 @@ impl Config {
         agents.local_url = agents.url.clone().or_else(|| Some(format!("http://{own}")));
         agents.url = agents.url.or_else(|| {
             let is_reached = |url: &String| !is_loopback(url);
-            Some(self.app_url.clone()).filter(is_reached).or_else(|| {
+            self.app_url.clone().filter(is_reached).or_else(|| {
                 let is_own = !ip.is_unspecified() && !ip.is_loopback();
                 is_own.then(|| format!("http://{}", self.listen))
             })
@@ -308,7 +312,7 @@ impl Config {
     /// What the API is told of this installation.
     pub(crate) fn installation(&self) -> io::Result<Settings> {
         Ok(Settings {
-            app_url: self.app_url.clone(),
+            app_url: self.app_url(),
             jwt_secret: match &self.jwt_secret {
                 Some(secret) => secret.clone(),
                 None => self.encryption_key()?,
@@ -459,6 +463,18 @@ impl Reader {
                     "Use `invited` or `open`.",
                 );
                 Signup::Invited
+            }
+        }
+    }
+
+    fn dashboard(&mut self) -> bool {
+        const NAME: &str = "OCORE_DASHBOARD";
+        match self.text(NAME).as_deref() {
+            None | Some("on") => true,
+            Some("off") => false,
+            Some(other) => {
+                self.fault(NAME, &format!("is `{other}`"), "Use `on` or `off`.");
+                true
             }
         }
     }
@@ -824,6 +840,22 @@ mod tests {
     }
 
     #[test]
+    fn people_come_where_it_listens_unless_told_otherwise() {
+        let of = |more: &[(&str, &str)]| {
+            let config = config(&[&[("ENVIRONMENT", "development")], more].concat()).unwrap();
+            (config.app_url(), config.dashboard)
+        };
+        assert_eq!(of(&[]), ("http://localhost:8080".to_owned(), true));
+        let listens = ("OCORE_LISTEN", "[::]:90");
+        assert_eq!(of(&[listens]).0, "http://localhost:90");
+        let app = ("APP_URL", "https://ocore.example.com/");
+        assert_eq!(
+            of(&[listens, app, ("OCORE_DASHBOARD", "off")]),
+            ("https://ocore.example.com".to_owned(), false)
+        );
+    }
+
+    #[test]
     fn another_user_keeps_data_at_home() {
         let variables = [("ENVIRONMENT", "development"), ("HOME", "/home/a")];
         let variables = variables
@@ -869,6 +901,7 @@ mod tests {
             ("OCORE_METRICS_RETENTION", "1h,24h,7d"),
             ("OCORE_SHUTDOWN_GRACE", "-1"),
             ("OCORE_WEBHOOK_ALLOW_PRIVATE", "maybe"),
+            ("OCORE_DASHBOARD", "maybe"),
             ("OCORE_TELEGRAM_URL", "canary"),
             ("PG_BIN", "bin"),
         ];

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use axum::serve::ListenerExt;
+use axum::{Router, extract::Request, serve::ListenerExt};
 use ocore_api::{Api, Installation};
 use ocore_domain::OrganizationId;
 use ocore_notify::Notifier;
@@ -20,6 +20,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
     EnvFilter, Layer,
@@ -39,7 +40,7 @@ const STREAMS: Duration = Duration::from_secs(5);
 const MAILS: Duration = Duration::from_secs(5);
 
 /// Serves until told to stop.
-pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+pub(crate) async fn run(mut config: Config) -> anyhow::Result<()> {
     start_log(&config)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -52,15 +53,18 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         database = Database::open(&config, None) => database?,
         () = asked.heard() => return Ok(()),
     };
-    let served = serve(&config, &database, asked).await;
+    let served = serve(&mut config, &database, asked).await;
     database.close().await;
     served
 }
 
-async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow::Result<()> {
+async fn serve(config: &mut Config, database: &Database, mut asked: Asked) -> anyhow::Result<()> {
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|error| deaf(config.listen, &error))?;
+    // Its port is another when it was to find one by itself, and what people are sent begins with it.
+    config.listen = listener.local_addr()?;
+    let config = &*config;
     let notifications = database.notifications();
     let notifier = Notifier::new(config.mailer.0.clone(), config.notices());
     let hands = Hands::new(database.store.clone(), notifications.clone())
@@ -88,21 +92,21 @@ async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow
         closing.clone(),
         installation,
     );
-    let address = listener.local_addr()?;
     // An event is sent when it happens, not when a packet is full.
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
     let serving = axum::serve(
         listener,
-        ocore_api::router(api).into_make_service_with_connect_info::<SocketAddr>(),
+        served(config, ocore_api::router(api)).into_make_service_with_connect_info::<SocketAddr>(),
     )
     .with_graceful_shutdown(stopping.clone().cancelled_owned());
     let serving = tokio::spawn(serving.into_future());
     introduce(database).await?;
     say(&format!(
-        "oCore {} listens on http://{address} and keeps its data in {}",
+        "oCore {} listens on http://{} and keeps its data in {}",
         env!("CARGO_PKG_VERSION"),
+        config.listen,
         database.name
     ))?;
 
@@ -120,6 +124,31 @@ async fn serve(config: &Config, database: &Database, mut asked: Asked) -> anyhow
         tracing::warn!("mails that were under way at the end were not sent");
     }
     Ok(())
+}
+
+/// The API, and the dashboard at every path that is not the API's. Files are neither counted nor limited nor logged.
+fn served(config: &Config, api: Router) -> Router {
+    if !config.dashboard {
+        return api;
+    }
+    let settings = ocore_dashboard::Settings {
+        is_https: config.app_url().starts_with("https:"),
+    };
+    let dashboard = ocore_dashboard::router(ocore_dashboard::built(), settings);
+    Router::new().fallback(move |request: Request| {
+        let asked = if is_of_api(request.uri().path()) {
+            api.clone()
+        } else {
+            dashboard.clone()
+        };
+        asked.oneshot(request)
+    })
+}
+
+/// Whether a path is the API's, be there anything or not: what is unknown there is a problem, not a page.
+fn is_of_api(path: &str) -> bool {
+    let first = path.split('/').nth(1).unwrap_or_default();
+    ["api", "health", "metrics"].contains(&first)
 }
 
 /// Why an address cannot be listened on, and what to do.
@@ -211,6 +240,22 @@ impl Asked {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_the_apis_and_pages_are_not() {
+        for route in ocore_api::table() {
+            assert!(is_of_api(&route.path), "{}", route.path);
+        }
+        assert!(is_of_api("/api") && is_of_api("/api/nothing"));
+        for page in ["/", "/apis", "/servers/api", "/healthy", "//api"] {
+            assert!(!is_of_api(page), "{page}");
         }
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use chrono::Utc;
 use futures::future::BoxFuture;
-use ocore_domain::{Code, OperationId, OrganizationId, Problem, operation::OperationState};
+use ocore_domain::{Code, OperationId, OrganizationId, Problem, Topics, operation::OperationState};
 use ocore_store::{
     PgConnection,
     audit::{self, Entry},
+    changes,
     operations::{self, Claimed, NewOperation, Operation},
     organizations::{self, Organization},
 };
@@ -195,6 +196,7 @@ async fn delete_organization(ctx: &Ctx) -> Result<(), Problem> {
         at_micros: Utc::now().timestamp_micros(),
         ..params.record
     };
+    changes::tell(&mut tx, &[(id.uuid(), Topics::ALL)]).await?;
     audit::append(&mut tx, Some(id), &entry).await?;
     tx.commit().await.map_err(ocore_store::Error::from)?;
     Ok(())

@@ -1,12 +1,12 @@
 //! What happened to servers and instances without anybody's asking.
 
 use chrono::{DateTime, Utc};
-use ocore_domain::OrganizationId;
+use ocore_domain::{OrganizationId, Topic, Topics};
 use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{Page, PageRequest, Result};
+use crate::{Page, PageRequest, Result, changes};
 
 /// One thing that happened.
 #[derive(Clone, Debug, Serialize)]
@@ -26,7 +26,7 @@ pub struct Activity {
     pub message: String,
 }
 
-/// Notes something.
+/// Notes something, and tells whoever has a page open.
 pub async fn record(
     conn: &mut PgConnection,
     organization: OrganizationId,
@@ -42,9 +42,10 @@ pub async fn record(
         kind,
         message,
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    let topics = Topic::Activity | Topics::of_kind(subject_kind);
+    changes::tell(conn, &[(organization.uuid(), topics)]).await
 }
 
 /// What happened, newest first, to one subject or to all.

@@ -56,6 +56,8 @@ pub struct Instance {
     pub move_target_id: Option<ServerId>,
     /// Where its old copy lies that is still to be removed.
     pub move_source_id: Option<ServerId>,
+    /// Whether its server is the machine that oCore runs on.
+    pub is_local: bool,
 }
 
 impl Instance {
@@ -249,16 +251,20 @@ pub fn open_values(sealer: &Sealer, instance: &Instance, sealed: &[u8]) -> Resul
 
 macro_rules! select {
     ($tail:literal $(+ $more:literal)* $(, $argument:expr)* $(,)?) => {
+        select!(after "", $tail $(+ $more)* $(, $argument)*)
+    };
+    (after $head:literal, $tail:literal $(+ $more:literal)* $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             Instance,
-            r#"select i.id as "id: _", i.organization_id as "organization_id: _", i.server_id as "server_id: _",
+            $head + r#"select i.id as "id: _", i.organization_id as "organization_id: _", i.server_id as "server_id: _",
                    s.name as server_name, i.name, i.slug as "slug: _", i.odoo_version,
                    i.odoo_edition as "odoo_edition: _", i.environment_type as "environment_type: _",
                    i.status as "status: _", i.status_message, i.settings as "settings: _", i.env_names, i.http_port,
                    i.longpolling_port, i.health as "health: _", i.health_detail, i.container_state, i.http_ok,
                    i.database_ok, i.restart_count, i.observed_at, i.last_seen_at, i.last_restart_at, i.created_at,
                    i.updated_at, i.revision, i.placement_group, i.anti_affinity, i.disk_bytes,
-                   i.move_target_id as "move_target_id: _", i.move_source_id as "move_source_id: _"
+                   i.move_target_id as "move_target_id: _", i.move_source_id as "move_source_id: _",
+                   s.auth_method = 'local' as "is_local!"
                from instances i join servers s on s.id = i.server_id "# + $tail $(+ $more)*
             $(, $argument)*
         )
@@ -309,8 +315,10 @@ pub async fn list(
     page: &Sorted<InstanceSort>,
 ) -> Result<Page<Instance>> {
     use InstanceSort as By;
+    let is_plain = filter.search.is_none() && filter.server.is_none() && filter.status.is_none();
     let rows = in_order!(
         select, conn, page,
+        first if is_plain (organization as OrganizationId) "where i.organization_id = $2 and i.status <> 'removed'",
         (
             organization as OrganizationId,
             filter.search,

@@ -17,6 +17,7 @@ pub mod alerts;
 pub mod api_keys;
 pub mod audit;
 pub mod availability;
+pub mod changes;
 pub mod channels;
 pub mod checks;
 pub mod connected_accounts;
@@ -58,7 +59,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    PgPool, Postgres, Transaction,
+    AssertSqlSafe, Connection, PgPool, Postgres, Transaction,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -68,6 +69,10 @@ pub use migrate::migrate;
 pub use page::{After, NotACursor, Page, PageRequest, Sorted};
 pub use seal::{Place, Sealer};
 pub use sqlx::PgConnection;
+
+/// For how long a connection is taken to be as well as it was when it came back to the pool, which is when it is tried. To
+/// try it again before each use is a message there and back for each transaction of a process that has much to do.
+const TRUSTED: Duration = Duration::from_millis(100);
 
 /// A transaction; dropped without `commit`, it changes nothing.
 pub type Tx = Transaction<'static, Postgres>;
@@ -91,6 +96,15 @@ impl Store {
             .min_connections(*connections.start())
             .max_connections(*connections.end())
             .acquire_timeout(Duration::from_secs(10))
+            .test_before_acquire(false)
+            .before_acquire(|connection, about| {
+                Box::pin(async move {
+                    if about.idle_for > TRUSTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options.application_name("ocore"))
             .await?;
         Ok(Self { pool, sealer })
@@ -113,7 +127,25 @@ impl Store {
 
     /// A transaction.
     pub async fn begin(&self) -> Result<Tx> {
-        Ok(self.pool.begin().await?)
+        self.begin_by(None).await
+    }
+
+    /// A transaction that begins with a statement of ours.
+    ///
+    /// It is begun in a task of its own. Whoever asked may be gone before the answer is there, as when a browser hangs up: dropped at
+    /// that moment, the pool's own way leaves the transaction open on a connection that goes back to the pool, and the next
+    /// who takes it would be within that transaction, and behind the walls of its organization. The task goes on to the
+    /// end, and what nobody waits for any more is rolled back.
+    pub(crate) async fn begin_by(&self, statement: Option<String>) -> Result<Tx> {
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move {
+            match statement {
+                Some(statement) => pool.begin_with(AssertSqlSafe(statement)).await,
+                None => pool.begin().await,
+            }
+        });
+        // It does not panic and is not aborted: it fails to be joined only when the process ends.
+        Ok(begun.await.map_err(|_| sqlx::Error::WorkerCrashed)??)
     }
 
     /// A connection outside any transaction.

@@ -1,15 +1,32 @@
 //! Notifications: who waits for a change hears of it at once, and polls only as a fallback.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use ocore_domain::OperationId;
 use sqlx::{PgConnection, PgPool, postgres::PgListener};
-use tokio::sync::{Notify, broadcast};
+use tokio::{
+    sync::{Notify, broadcast},
+    time::sleep,
+};
+use uuid::Uuid;
 
-use crate::Result;
+use crate::{
+    Result,
+    changes::{self, CHANGED, Changed},
+};
 
 pub(crate) const QUEUE: &str = "ocore_queue";
 pub(crate) const OPERATION: &str = "ocore_operation";
+
+/// How long changes of operations are gathered before it is asked whose they are.
+const GATHER: Duration = Duration::from_millis(200);
+/// How many of them are; of more it is not asked.
+const MOST: usize = 4096;
 
 /// Tells workers that there is something to claim. Heard when the transaction commits.
 pub async fn queue_changed(conn: &mut PgConnection) -> Result<()> {
@@ -35,6 +52,31 @@ pub async fn operation_changed(conn: &mut PgConnection, id: OperationId) -> Resu
 pub struct Notifications {
     queue: Arc<Notify>,
     operations: broadcast::Sender<OperationId>,
+    changes: broadcast::Sender<Changed>,
+    moved: Arc<Moved>,
+}
+
+/// Operations that changed, and of which nobody who watches their organizations was told yet.
+#[derive(Debug, Default)]
+struct Moved {
+    ids: Mutex<HashSet<Uuid>>,
+    some: Notify,
+}
+
+impl Moved {
+    fn add(&self, id: OperationId) {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        if ids.len() <= MOST {
+            ids.insert(id.uuid());
+        }
+        self.some.notify_one();
+    }
+
+    fn take(&self) -> Vec<Uuid> {
+        mem::take(&mut *self.ids.lock().unwrap_or_else(PoisonError::into_inner))
+            .into_iter()
+            .collect()
+    }
 }
 
 impl Notifications {
@@ -45,8 +87,11 @@ impl Notifications {
         let heard = Self {
             queue: Arc::new(Notify::new()),
             operations: broadcast::channel(1024).0,
+            changes: broadcast::channel(1024).0,
+            moved: Arc::default(),
         };
         let told = heard.clone();
+        tokio::spawn(heard.clone().gather(pool.clone()));
         tokio::spawn(async move {
             loop {
                 if let Err(error) = told.hear(&pool).await {
@@ -55,7 +100,7 @@ impl Notifications {
                     }
                     tracing::warn!(%error, "the notification connection broke; connecting again");
                 }
-                tokio::time::sleep(Duration::from_millis(500)).await;
+                sleep(Duration::from_millis(500)).await;
             }
         });
         heard
@@ -63,18 +108,68 @@ impl Notifications {
 
     async fn hear(&self, pool: &PgPool) -> Result<()> {
         let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen_all([QUEUE, OPERATION]).await?;
+        listener.listen_all([QUEUE, OPERATION, CHANGED]).await?;
         // Something may have happened before we listened.
         self.queue.notify_one();
+        self.change(Changed::ANYTHING);
         while let Some(heard) = listener.try_recv().await? {
-            if heard.channel() == QUEUE {
-                self.queue.notify_one();
-            } else if let Ok(id) = heard.payload().parse() {
-                // Nobody watching is fine.
-                let _ = self.operations.send(id);
+            match heard.channel() {
+                QUEUE => self.queue.notify_one(),
+                CHANGED => {
+                    if let Some(changed) = Changed::read(heard.payload()) {
+                        self.change(changed);
+                    }
+                }
+                _ => self.operation(heard.payload()),
             }
         }
         Ok(())
+    }
+
+    /// An operation's id, and `line` behind it when nothing changed but that it said something.
+    fn operation(&self, payload: &str) {
+        let (id, said) = payload
+            .split_once(' ')
+            .map_or((payload, None), |(id, said)| (id, Some(said)));
+        let Ok(id) = id.parse() else { return };
+        // Nobody watching is fine.
+        let _ = self.operations.send(id);
+        if said.is_none() && self.changes.receiver_count() > 0 {
+            self.moved.add(id);
+        }
+    }
+
+    fn change(&self, changed: Changed) {
+        // Nobody listening is fine.
+        let _ = self.changes.send(changed);
+    }
+
+    /// Finds out whose the operations are that changed, for all at once: what is said of an operation is only its id, so
+    /// that its own transactions do nothing more.
+    async fn gather(self, pool: PgPool) {
+        loop {
+            tokio::select! {
+                () = self.moved.some.notified() => {}
+                () = pool.close_event() => return,
+            }
+            sleep(GATHER).await;
+            let ids = self.moved.take();
+            if ids.len() > MOST {
+                self.change(Changed::ANYTHING);
+            } else if !ids.is_empty() {
+                match Self::whose(&pool, &ids).await {
+                    Ok(changed) => changed.into_iter().for_each(|changed| self.change(changed)),
+                    Err(error) => {
+                        tracing::debug!(%error, "whose operations changed cannot be read now");
+                        self.change(Changed::ANYTHING);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn whose(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Changed>> {
+        changes::of_operations(&mut *pool.acquire().await?, ids).await
     }
 
     /// Waits until there may be something to claim.
@@ -90,5 +185,10 @@ impl Notifications {
     /// The operations that change from now on.
     pub fn operations(&self) -> broadcast::Receiver<OperationId> {
         self.operations.subscribe()
+    }
+
+    /// What changes from now on, whosever it is.
+    pub fn changes(&self) -> broadcast::Receiver<Changed> {
+        self.changes.subscribe()
     }
 }

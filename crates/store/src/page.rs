@@ -187,15 +187,47 @@ pub(crate) fn moment(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
+/// The longest page that [`in_order!`] reads by a query of its own. It stands in the query as `limit 201`.
+pub(crate) const LONGEST: i64 = 200;
+
 /// The rows of a page in one of several orders: a query of its own for each, so that an index can serve it.
 ///
 /// `$select` makes a query of what comes after `from`. Its first three parameters are the key and id of the row before, and
 /// how many rows are wanted; those of the list's own filter begin with `$4`.
+///
+/// PostgreSQL plans such a query anew each time: what it costs depends on which of the parameters are null and on how many
+/// rows are wanted. Planning takes several times as long as reading the page, so with `first` the first page of a list
+/// that is not filtered, which is what is asked for most, has queries without such parameters. The inner `limit` tells the
+/// planner that few rows are wanted, whatever the outer one is going to be; so the plan that it keeps is as good as any.
+/// The parameters of these begin with `$2`.
 macro_rules! in_order {
     (@ask $select:ident $conn:ident $page:ident ($($argument:expr),* $(,)?) $sql:literal $(+ $more:literal)*) => {
         $select!($sql $(+ $more)*, $page.key(), $page.id(), $page.limit + 1 $(, $argument)*)
             .fetch_all($conn)
             .await?
+    };
+    (@first $select:ident $conn:ident $page:ident ($($argument:expr),* $(,)?) $sql:literal $(+ $more:literal)*) => {
+        $select!(after "select * from (", $sql $(+ $more)* + " limit 201) page limit $1", $page.limit + 1 $(, $argument)*)
+            .fetch_all($conn)
+            .await?
+    };
+    ($select:ident, $conn:ident, $page:ident, first if $is_plain:ident $few:tt $whole:literal, $arguments:tt,
+        $filter:literal, by $id:literal { $($up:pat, $down:pat => $key:literal from $from:literal),+ $(,)? }
+    ) => {
+        if $is_plain && $page.after.is_none() && $page.limit <= $crate::page::LONGEST {
+            match $page.sort {
+                $(
+                    $up => $crate::page::in_order!(@first $select $conn $page $few
+                        $whole + " order by " + $key + ", " + $id),
+                    $down => $crate::page::in_order!(@first $select $conn $page $few
+                        $whole + " order by " + $key + " desc, " + $id + " desc"),
+                )+
+            }
+        } else {
+            $crate::page::in_order!($select, $conn, $page, $arguments, $filter, by $id {
+                $($up, $down => $key from $from),+
+            })
+        }
     };
     ($select:ident, $conn:ident, $page:ident, $arguments:tt, $filter:literal, by $id:literal {
         $($up:pat, $down:pat => $key:literal from $from:literal),+ $(,)?

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveTime, Utc};
 use ocore_domain::{
-    OrganizationId, UserId,
+    OrganizationId, Topic, Topics, UserId,
     access::{Permission, Permissions, Resource, Scope},
     alerts::{QuietHours, Severity},
 };
@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretSlice};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use crate::{Page, PageRequest, Place, Result, Sealer};
+use crate::{Page, PageRequest, Place, Result, Sealer, changes};
 
 /// What somebody wants of a category.
 #[derive(Clone, Debug)]
@@ -190,9 +190,13 @@ pub async fn notify(conn: &mut PgConnection, new: &[NewNotification]) -> Result<
         &bodies,
         &urls as &[Option<String>],
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    let told: Vec<(Uuid, Topics)> = users
+        .into_iter()
+        .map(|user| (user, Topic::Notifications.into()))
+        .collect();
+    changes::tell(conn, &told).await
 }
 
 /// What somebody was told, newest first: of organizations that they are still in.

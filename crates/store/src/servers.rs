@@ -197,9 +197,12 @@ pub async fn secrets(
 
 macro_rules! select {
     ($tail:literal $(+ $more:literal)* $(, $argument:expr)* $(,)?) => {
+        select!(after "", $tail $(+ $more)* $(, $argument)*)
+    };
+    (after $head:literal, $tail:literal $(+ $more:literal)* $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             Server,
-            r#"select id as "id: _", organization_id as "organization_id: _", name, description, host, port, ssh_user,
+            $head + r#"select id as "id: _", organization_id as "organization_id: _", name, description, host, port, ssh_user,
                    auth_method as "auth_method: _", host_key, max_ssh_sessions, docker_socket, status as "status: _",
                    status_message, facts as "facts: _", last_boot_at, last_seen_at, country, region, labels as "labels: _",
                    taints as "taints: _", dedicated_to, separate_production, cordoned_at, created_at, updated_at, revision
@@ -253,8 +256,10 @@ pub async fn list(
     page: &Sorted<ServerSort>,
 ) -> Result<Page<Server>> {
     use ServerSort as By;
+    let is_plain = search.is_none() && status.is_none();
     let rows = in_order!(
         select, conn, page,
+        first if is_plain (organization as OrganizationId) "where organization_id = $2 and status <> 'removed'",
         (organization as OrganizationId, search, status as Option<ServerStatus>),
         "where organization_id = $4 and status <> 'removed'
              and ($5::text is null or strpos(lower(name || ' ' || host), lower($5)) > 0)

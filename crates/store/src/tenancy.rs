@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use ocore_domain::{OrganizationId, access::Scope};
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::PgConnection;
 
 use crate::{Result, Store, Tx};
 
@@ -61,7 +61,7 @@ fn words<T: ToString>(of: impl IntoIterator<Item = T>) -> Vec<String> {
 impl Store {
     /// A transaction that sees and changes the rows of one organization only.
     pub async fn tenant(&self, tenant: &Tenant) -> Result<Tx> {
-        Ok(self.pool.begin_with(AssertSqlSafe(tenant.begin())).await?)
+        self.begin_by(Some(tenant.begin())).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! What answers show beside the rows themselves: each is one query for many rows.
 
-use ocore_domain::{OperationId, OrganizationId, ServerId};
+use ocore_domain::{OperationId, ServerId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -32,17 +32,6 @@ pub async fn running_steps(conn: &mut PgConnection, servers: &[ServerId]) -> Res
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(|row| (row.server, row.title)).collect())
-}
-
-/// The servers that are this machine itself.
-pub async fn local_servers(conn: &mut PgConnection, organization: OrganizationId) -> Result<Vec<ServerId>> {
-    Ok(sqlx::query_scalar!(
-        r#"select id as "id: ServerId" from servers
-           where organization_id = $1 and auth_method = 'local' and status <> 'removed'"#,
-        organization as OrganizationId,
-    )
-    .fetch_all(conn)
-    .await?)
 }
 
 /// Whether the database has every migration that this program brings.

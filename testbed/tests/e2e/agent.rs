@@ -162,7 +162,7 @@ fn figures_are_true(plane: &Plane) {
             docker run -d --rm --name hold -m 256m postgres:17 sh -c 'head -c 50000000 /dev/zero | tail -c 50000000 | sleep 600' >/dev/null");
     // Through the pipe `tail` holds what it was given.
     sleep(Duration::from_secs(3));
-    let container = ocore_testbed::server(ONE.0).name;
+    let container = ocore_testbed::server(ONE.number()).name;
     let begin = |script: &str| {
         Command::new("docker")
             .args(["exec", &container, "sh", "-c", script])

@@ -108,7 +108,7 @@ fn servers_that_cannot_be_used() {
         "docker.permission_denied",
     );
 
-    ocore_testbed::bare(TWO.0).unwrap();
+    ocore_testbed::bare(TWO.number()).unwrap();
     let said = add(
         "bare",
         &["--host", &address, "--user", "root", "--key-file", &key],
@@ -132,7 +132,7 @@ fn servers_that_cannot_be_used() {
     assert_eq!(installed.code, 0, "{}", installed.text);
     assert_eq!(plane.ok(&["server", "show", "installed"])["status"], "active");
     plane.ok(&["server", "remove", "installed", "--confirm", "installed"]);
-    ocore_testbed::unbare(TWO.0).unwrap();
+    ocore_testbed::unbare(TWO.number()).unwrap();
     assert_eq!(
         TWO.sh("docker ps -aq; docker volume ls -q"),
         "",

@@ -23,9 +23,9 @@ fn a_cut_a_reboot_and_a_restarted_database() {
             .then_some(())
     });
     // For longer than it takes to find out that the connection is dead.
-    ocore_testbed::cut(ONE.0).unwrap();
+    ocore_testbed::cut(ONE.number()).unwrap();
     sleep(Duration::from_secs(75));
-    ocore_testbed::heal(ONE.0).unwrap();
+    ocore_testbed::heal(ONE.number()).unwrap();
     let ended = plane.await_operation(&id, Duration::from_secs(400));
     assert_eq!(ended["state"], "done", "{ended}");
     assert_world_is_as_the_rows(&plane, ONE, "one");
@@ -41,12 +41,12 @@ fn a_cut_a_reboot_and_a_restarted_database() {
 
     // Power cut and boot: the instance comes back by itself, and oCore says so.
     healthy(&plane);
-    ocore_testbed::kill(ONE.0).unwrap();
+    ocore_testbed::kill(ONE.number()).unwrap();
     plane.await_that(Duration::from_secs(90), "the server to be missed", || {
         (plane.ok(&["server", "show", "one"])["status"] == "unreachable").then_some(())
     });
     assert_eq!(plane.ok(&["instance", "show", "acme"])["health"], "unknown");
-    ocore_testbed::start(ONE.0).unwrap();
+    ocore_testbed::start(ONE.number()).unwrap();
     healthy(&plane);
     assert_eq!(plane.ok(&["server", "show", "one"])["status"], "active");
     let told = plane.get("/api/activity?limit=50").to_string();
@@ -76,11 +76,11 @@ fn a_cut_that_lasts_is_rolled_back_when_the_server_is_there_again() {
             .contains("ocore-lost")
             .then_some(())
     });
-    ocore_testbed::cut(ONE.0).unwrap();
+    ocore_testbed::cut(ONE.number()).unwrap();
     plane.await_that(Duration::from_secs(240), "patience to end", || {
         (plane.get(&format!("/api/operations/{id}"))["state"] == "undoing").then_some(())
     });
-    ocore_testbed::heal(ONE.0).unwrap();
+    ocore_testbed::heal(ONE.number()).unwrap();
     let ended = plane.await_operation(&id, Duration::from_secs(120));
     assert_eq!(ended["state"], "rolled_back", "{ended}");
     assert!(

@@ -6,12 +6,15 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     rc::Rc,
+    sync::atomic::{AtomicU16, Ordering},
     thread::sleep,
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::world::slot;
 
 /// A secret that must never be seen again; every plane's own secrets bear it.
 pub(crate) const CANARY: &str = "canary7f3a";
@@ -395,9 +398,17 @@ fn said(arguments: &[impl AsRef<str>]) -> String {
     words.join(" ")
 }
 
+/// A port that nothing listens on. It is none of those that the kernel gives out by itself, and none of the test's beside
+/// this one, so it is still free when a process that was killed starts again.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 12_000 + 500 * u16::from(slot());
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 500;
+        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn binary() -> PathBuf {

@@ -6,17 +6,31 @@ use serde_json::Value;
 
 use crate::plane::Plane;
 
-/// One server of the testbed.
+/// How many servers a test has to itself.
+const EACH: u8 = 2;
+
+/// One of the servers that a test has to itself: the first or the second.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Server(pub(crate) u8);
 
+/// Which of the tests that run side by side this is, from 0; nextest tells.
+pub(crate) fn slot() -> u8 {
+    let told = std::env::var("NEXTEST_TEST_GLOBAL_SLOT");
+    told.map_or(0, |slot| slot.parse().unwrap())
+}
+
 impl Server {
+    /// Its number in the testbed.
+    pub(crate) fn number(self) -> u8 {
+        self.0 + EACH * slot()
+    }
+
     pub(crate) fn address(self) -> String {
-        ocore_testbed::server(self.0).address
+        ocore_testbed::server(self.number()).address
     }
 
     pub(crate) fn key_file(self) -> String {
-        ocore_testbed::server(self.0)
+        ocore_testbed::server(self.number())
             .key_path
             .to_string_lossy()
             .into_owned()
@@ -24,7 +38,7 @@ impl Server {
 
     /// Runs a script on the server by the outer engine, so that it works with the network cut too.
     pub(crate) fn sh(self, script: &str) -> String {
-        let container = ocore_testbed::server(self.0).name;
+        let container = ocore_testbed::server(self.number()).name;
         let output = Command::new("docker")
             .args(["exec", &container, "sh", "-c", script])
             .output()
@@ -32,7 +46,7 @@ impl Server {
         assert!(
             output.status.success(),
             "server {}: {script}: {}",
-            self.0,
+            self.number(),
             String::from_utf8_lossy(&output.stderr)
         );
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
@@ -67,11 +81,11 @@ impl Server {
 
     /// Mends and takes away whatever an earlier test left, so that each begins on a clean server.
     pub(crate) fn clean(self) {
-        ocore_testbed::start(self.0).unwrap();
-        ocore_testbed::heal(self.0).unwrap();
-        ocore_testbed::wait_ready(self.0).unwrap();
-        ocore_testbed::lose(self.0, 0).unwrap();
-        ocore_testbed::unbare(self.0).unwrap();
+        ocore_testbed::start(self.number()).unwrap();
+        ocore_testbed::heal(self.number()).unwrap();
+        ocore_testbed::wait_ready(self.number()).unwrap();
+        ocore_testbed::lose(self.number(), 0).unwrap();
+        ocore_testbed::unbare(self.number()).unwrap();
         self.sh("if [ -e /etc/systemd/system/ocore-agent.service ]; then systemctl disable -q --now ocore-agent; fi
                  rm -rf /etc/systemd/system/ocore-agent.service /usr/local/bin/ocore-agent /etc/ocore-agent* && systemctl daemon-reload
                  iptables -F OUTPUT

@@ -46,7 +46,8 @@ export class Plane {
     });
     const until = Date.now() + 60_000;
     while (!(await this.#ready())) {
-      if (this.#serve.exitCode !== null || Date.now() > until) throw new Error(`ocore did not start: ${this.log()}`);
+      if (this.#serve.exitCode !== null || Date.now() > until)
+        throw new Error(`ocore did not start: ${this.log()}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }

@@ -18,7 +18,7 @@ export function routes(folder = ROUTES, path = ''): string[] {
 
 /** An address with its parameters filled in. What stands for nothing is a fault of the test. */
 export function fill(route: string, things: Record<string, string>): string {
-  return route.replace(/\/([^/]+)\/\[(?:\.\.\.)?(\w+)(?:=\w+)?\]/g, (_, parent: string, name: string) => {
+  return route.replace(/\/([^/]+)\/\[+(?:\.\.\.)?(\w+)(?:=\w+)?\]+/g, (_, parent: string, name: string) => {
     const value = things[`${parent}/${name}`];
     if (value === undefined) throw new Error(`tests know no ${parent}/${name} for ${route}`);
     return `/${parent}/${value}`;

@@ -2,6 +2,7 @@
 
 import { expect, test as base, type Browser, type BrowserContext, type Page } from '@playwright/test';
 import { Plane } from './plane.ts';
+import { clean, fingerprintOf, keyOf, servers } from './servers.ts';
 
 export const OWNER = { email: 'owner@example.com', name: 'Olga Owner', password: 'dashboard-1' };
 export const VIEWER = { email: 'viewer@example.com', name: 'Vera Viewer', password: 'dashboard-2' };
@@ -10,6 +11,7 @@ type Person = typeof OWNER;
 
 export const test = base.extend<object, { plane: Plane }>({
   plane: [
+    // eslint-disable-next-line no-empty-pattern
     async ({}, use) => {
       const plane = await Plane.start();
       await use(plane);
@@ -23,6 +25,90 @@ export const test = base.extend<object, { plane: Plane }>({
 });
 
 export { expect };
+
+/** A plane with an owner, a viewer, a server by key and an Odoo on it, made by the API. */
+export interface Acme {
+  owner: Client;
+  slug: string;
+  serverId: string;
+  instanceId: string;
+  operationId: string;
+}
+
+const built = new Map<Plane, Promise<Acme>>();
+
+/** What is made once for each plane. */
+export function acme(plane: Plane): Promise<Acme> {
+  let made = built.get(plane);
+  if (!made) built.set(plane, (made = build(plane)));
+  return made;
+}
+
+async function build(plane: Plane): Promise<Acme> {
+  const [server] = servers;
+  if (!server) throw new Error('there is no server: OCORE_E2E_SERVERS');
+  const anyone = Client.nobody(plane);
+  const { needsFirstAccount } = await anyone.send<{ needsFirstAccount: boolean }>('GET', '/api/auth/setup');
+  if (needsFirstAccount) {
+    clean(server);
+    await anyone.send('POST', '/api/auth/signup', { ...OWNER, organizationName: 'Acme Agency' });
+  }
+  const owner = await Client.as(plane, OWNER);
+  const { organizations } = await owner.send<{ organizations: { id: string; slug: string }[] }>(
+    'GET',
+    '/api/auth/me',
+  );
+  const [organization] = organizations;
+  if (!organization) throw new Error('the owner has no organization');
+  const viewer = await owner.send<{ id: string }>('POST', '/api/admin/users', VIEWER);
+  await owner.send('POST', `/api/admin/orgs/${organization.id}/members`, {
+    userId: viewer.id,
+    roleName: 'Viewer',
+  });
+
+  interface Listed {
+    data: { id: string }[];
+  }
+  let [host] = (await owner.send<Listed>('GET', '/api/servers')).data;
+  if (!host) {
+    const added = await owner.send<{ server: { id: string }; operation: { id: string } }>(
+      'POST',
+      '/api/servers',
+      {
+        name: 'web-1',
+        host: server.address,
+        authMethod: 'key',
+        sshUser: 'root',
+        sshPrivateKey: keyOf(server),
+        hostKeyFingerprint: fingerprintOf(server),
+      },
+    );
+    expect(await owner.ended(added.operation.id)).toBe('done');
+    host = added.server;
+  }
+  let [instance] = (await owner.send<Listed>('GET', '/api/instances')).data;
+  if (!instance) {
+    const made = await owner.send<{ instance: { id: string }; operation: { id: string } }>(
+      'POST',
+      '/api/instances',
+      {
+        name: 'Acme Shop',
+        workers: 0,
+        memoryLimitBytes: 1 << 30,
+      },
+    );
+    expect(await owner.ended(made.operation.id)).toBe('done');
+    instance = made.instance;
+  }
+  const [operation] = (await owner.send<Listed>('GET', '/api/operations')).data;
+  return {
+    owner,
+    slug: organization.slug,
+    serverId: host.id,
+    instanceId: instance.id,
+    operationId: operation?.id ?? '',
+  };
+}
 
 /** Signs in as people do. */
 export async function signIn(page: Page, plane: Plane, who: Person): Promise<void> {
@@ -48,12 +134,19 @@ export class Client {
     readonly token: string,
   ) {}
 
+  static nobody(plane: Plane): Client {
+    return new Client(plane, '');
+  }
+
   static async as(plane: Plane, who: Person): Promise<Client> {
-    const client = new Client(plane, '');
-    const { accessToken } = await client.send<{ accessToken: string }>('POST', '/api/auth/login', {
-      email: who.email,
-      password: who.password,
-    });
+    const { accessToken } = await Client.nobody(plane).send<{ accessToken: string }>(
+      'POST',
+      '/api/auth/login',
+      {
+        email: who.email,
+        password: who.password,
+      },
+    );
     return new Client(plane, accessToken);
   }
 

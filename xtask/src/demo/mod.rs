@@ -12,9 +12,9 @@ use serde_json::Value;
 
 use crate::{
     process::{cargo, run, wait_for_signal},
-    setup,
+    setup, web,
 };
-use plane::Plane;
+use plane::{LOGIN, Plane};
 
 const SERVER: &str = "this-machine";
 const INSTANCE: &str = "demo";
@@ -25,13 +25,15 @@ pub(crate) fn command(once: bool) -> Result<()> {
     say("Checking what this machine has");
     setup::for_demo()?;
     images()?;
-    say("Building oCore");
+    say("Building oCore and its dashboard");
+    web::command(false)?;
     run(&mut cargo(&["build", "--quiet", "-p", "ocore"]))?;
     say("Starting oCore with a PostgreSQL of its own");
     let mut plane = Plane::start()?;
     println!(
-        "  its API is at {}, its data in {}",
+        "  its API is at {}, its dashboard at {}, its data in {}",
         plane.url,
+        plane.dashboard(),
         plane.data.display()
     );
 
@@ -62,6 +64,9 @@ pub(crate) fn command(once: bool) -> Result<()> {
         println!("\nDone: everything that was started is stopped, and nothing is left behind.");
         return Ok(());
     }
+    println!("  dashboard {}", plane.dashboard());
+    println!("  login     {LOGIN}");
+    println!("  password  {}\n", plane.secrets.admin_password);
     println!(
         "  oCore     export OCORE_URL={} OCORE_TOKEN={}",
         plane.url,

@@ -24,6 +24,9 @@ use crate::{
 /// How long a start may take, and a stop: running steps are let come to an end.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Who signs in to the dashboard.
+pub(crate) const LOGIN: &str = "demo@example.com";
+
 /// A running `ocore serve`, asked to stop when dropped.
 pub(crate) struct Plane {
     /// The program.
@@ -84,7 +87,39 @@ impl Plane {
         token
             .context("`ocore admin create` printed no token")?
             .clone_into(&mut plane.token);
+        plane.make_account(&listen)?;
         Ok(plane)
+    }
+
+    /// Makes the account by which a person signs in to the dashboard; one that is there already is the same afterwards.
+    fn make_account(&self, listen: &str) -> Result<()> {
+        let mut admin = Command::new(&self.binary);
+        configure(
+            admin.args([
+                "admin",
+                "create",
+                "--name",
+                "demo",
+                "--email",
+                LOGIN,
+                "--password-stdin",
+            ]),
+            &self.data,
+            &self.secrets,
+            listen,
+        );
+        // The password is in a file already, and is shown in no list of processes.
+        let password = File::open(&self.secrets.admin_password_file)?;
+        let made = admin.stdin(password).stdout(Stdio::null()).status()?;
+        if !made.success() {
+            bail!("`ocore admin create --email {LOGIN}` failed: {made}");
+        }
+        Ok(())
+    }
+
+    /// Where the dashboard is. By this name: browsers know it for this machine, and take it for as safe as https.
+    pub(crate) fn dashboard(&self) -> String {
+        self.url.replace("127.0.0.1", "localhost")
     }
 
     /// The administrator's token.

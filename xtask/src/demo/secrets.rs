@@ -39,10 +39,11 @@ fn kept(file: &Path, length: usize) -> Result<String> {
         return Ok(secret.trim().to_owned());
     }
     let letters = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let secret: String = rand::random_iter::<u8>()
+    let random = rand::random_iter::<u8>()
         .take(length)
-        .map(|byte| char::from(letters[usize::from(byte % 32)]))
-        .collect();
+        .map(|byte| char::from(letters[usize::from(byte % 32)]));
+    // oCore's own accounts ask for a letter and a digit.
+    let secret: String = random.chain(['a', '2']).collect();
     let mut new = OpenOptions::new()
         .write(true)
         .create_new(true)

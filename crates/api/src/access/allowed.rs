@@ -10,7 +10,7 @@ use ocore_domain::{
 use ocore_store::{Tx, tenancy::Tenant};
 
 use super::{
-    Change, Membership, Need, Principal, Requirement, Walled,
+    Change, Membership, Need, Principal, Requirement, Standing, Walled,
     identify::Identified,
     need::{InTenancy, OutsideTenancy},
     principal::forbidden,
@@ -115,6 +115,16 @@ impl<N: InTenancy> Allowed<N> {
             store: self.store.clone(),
             tenant: Some(self.membership()?.tenant()),
         })
+    }
+
+    /// By what it is found out, after the request was answered, whether who asked may still ask.
+    pub(crate) fn standing(&self, api: &Api, request: Parts) -> Answer<Standing> {
+        Ok(Standing::new(
+            api.clone(),
+            request,
+            self.organization()?,
+            N::REQUIREMENT,
+        ))
     }
 
     /// A transaction to change what is the organization's.

@@ -6,10 +6,10 @@ use ocore_domain::OrganizationId;
 use ocore_store::{
     PgConnection, Tx,
     audit::{self, Entry},
-    tenancy,
+    changes, tenancy,
 };
 
-use super::{Act, Principal, allowed::Origin};
+use super::{Act, Principal, allowed::Origin, told::told};
 use crate::problem::Answer;
 
 /// A change that is being made. Dropped without [`Change::commit`], nothing happened.
@@ -22,7 +22,7 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// Makes it happen, and records it in the same transaction.
+    /// Makes it happen, and records it and tells open pages of it in the same transaction.
     pub(crate) async fn commit(self, act: Act) -> Answer<()> {
         let organization = self.organization;
         self.commit_for(&[organization], act).await
@@ -39,6 +39,7 @@ impl Change {
         let mut organizations = organizations.to_vec();
         organizations.sort_unstable();
         organizations.dedup();
+        changes::tell(&mut self.tx, &told(&organizations, &entry)).await?;
         for organization in organizations {
             audit::append(&mut self.tx, organization, &entry).await?;
         }

@@ -34,7 +34,8 @@ pub(crate) fn refuse_cross_site(api: &Api, method: &Method, headers: &HeaderMap)
         return Ok(());
     }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let same_origin = text("origin").is_none_or(|origin| origin == api.installation.settings.app_url);
+    let same_origin = text("origin")
+        .is_none_or(|origin| origin == api.installation.settings.app_url || is_of(origin, text("host")));
     let sent = text(CSRF_HEADER);
     let kept = get(headers, CSRF);
     if same_origin && sent.is_some() && sent == kept.as_deref() {
@@ -49,6 +50,17 @@ pub(crate) fn refuse_cross_site(api: &Api, method: &Method, headers: &HeaderMap)
         ),
     )
     .into())
+}
+
+/// Whether a page's origin is the very host that it asks: then both are the same site, under whatever name it was reached.
+/// No page can name another host than the one it sends to. The scheme is not known here, where a proxy may end TLS.
+fn is_of(origin: &str, host: Option<&str>) -> bool {
+    let of_origin = origin
+        .strip_prefix("https://")
+        .or_else(|| origin.strip_prefix("http://"));
+    of_origin.is_some_and(|of_origin| {
+        host.is_some_and(|host| !host.is_empty() && of_origin.eq_ignore_ascii_case(host))
+    })
 }
 
 /// A cookie to be set. `age` is in seconds; 0 removes it.
@@ -67,6 +79,28 @@ pub(crate) fn set(api: &Api, name: &str, value: &str, path: &str, age: i64) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_origin_is_that_of_the_host_or_another() {
+        for (origin, host) in [
+            ("http://10.0.0.5:8080", "10.0.0.5:8080"),
+            ("https://ocore.example.com", "oCore.example.com"),
+            ("http://[::1]:8080", "[::1]:8080"),
+        ] {
+            assert!(is_of(origin, Some(host)), "{origin} {host}");
+        }
+        for (origin, host) in [
+            ("http://10.0.0.5:8081", Some("10.0.0.5:8080")),
+            ("http://evil.example", Some("ocore.example.com")),
+            ("http://ocore.example.com.evil.example", Some("ocore.example.com")),
+            ("null", Some("null")),
+            ("https://", Some("")),
+            ("ftp://ocore.example.com", Some("ocore.example.com")),
+            ("https://ocore.example.com", None),
+        ] {
+            assert!(!is_of(origin, host), "{origin} {host:?}");
+        }
+    }
 
     #[test]
     fn a_cookie_is_found_among_others() {

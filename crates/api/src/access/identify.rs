@@ -76,7 +76,8 @@ pub(crate) fn sender(request: &Request) -> Option<(Class, String)> {
     Some((class, format!("address {network}")))
 }
 
-async fn principal(api: &Api, parts: &Parts) -> Answer<Option<Principal>> {
+/// Who bears the credentials of a request; nobody, when there are none.
+pub(super) async fn principal(api: &Api, parts: &Parts) -> Answer<Option<Principal>> {
     let slug = text(&parts.headers, "x-org-slug");
     if let Some(token) = bearer(&parts.headers)? {
         if api.installation.is_metrics_token(&token) {

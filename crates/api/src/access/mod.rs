@@ -15,6 +15,8 @@ mod identify;
 mod need;
 mod principal;
 mod routes;
+mod standing;
+mod told;
 mod walled;
 
 pub(crate) use act::Act;
@@ -35,4 +37,5 @@ pub(crate) use need::{
 pub(crate) use principal::{Actor, Membership, Principal};
 pub use routes::Route;
 pub(crate) use routes::{Routes, guard, guarded, operations};
+pub(crate) use standing::Standing;
 pub(crate) use walled::Walled;

@@ -19,7 +19,7 @@ use ocore_domain::{
     Code, InstanceId, OperationId, OrganizationId, Problem, ServerId, Slug,
     instance::{Edition, EnvironmentType, Health, InstanceStatus, Settings},
 };
-use ocore_store::{PgConnection, instances as rows, views};
+use ocore_store::{PgConnection, instances as rows};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -113,7 +113,7 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    fn new(row: rows::Instance, is_local: bool) -> Self {
+    fn new(row: rows::Instance) -> Self {
         let (names, http, longpolling) = (row.names(), row.http(), row.longpolling());
         Self {
             id: row.id,
@@ -136,7 +136,7 @@ impl Instance {
             container_name: names.container,
             admin_login: ADMIN,
             url: http
-                .filter(|_| is_local)
+                .filter(|_| row.is_local)
                 .map(|port| format!("http://127.0.0.1:{port}")),
             health: row.health,
             health_detail: row.health_detail,
@@ -188,28 +188,9 @@ pub(crate) async fn find(
 }
 
 async fn view_of(conn: &mut PgConnection, id: InstanceId) -> Answer<Instance> {
-    let row = rows::get(conn, id)
-        .await?
-        .ok_or_else(|| Failure::not_found("instance", &id.to_string()))?;
-    let organization = row.organization_id;
-    let mut views = views(conn, organization, vec![row]).await?;
-    views
-        .pop()
+    let row = rows::get(conn, id).await?;
+    row.map(Instance::new)
         .ok_or_else(|| Failure::not_found("instance", &id.to_string()))
-}
-
-/// Instances as they are answered: one query more, however many they are.
-async fn views(
-    conn: &mut PgConnection,
-    organization: OrganizationId,
-    rows: Vec<rows::Instance>,
-) -> Answer<Vec<Instance>> {
-    let local = views::local_servers(conn, organization).await?;
-    let view = |row: rows::Instance| {
-        let is_local = local.contains(&row.server_id);
-        Instance::new(row, is_local)
-    };
-    Ok(rows.into_iter().map(view).collect())
 }
 
 /// What the database says when a name is taken, in words.

@@ -1,19 +1,17 @@
 //! `GET /api/instances` and `GET /api/instances/{id}`.
 
-use std::mem::take;
-
 use axum::{Json, extract::Path};
 use ocore_domain::{instance::InstanceStatus, sort::InstanceSort};
 use ocore_store::instances::{self as rows, Filter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{Instance, find, views};
+use super::{Instance, find};
 use crate::{
     access::{Allowed, Instances, View},
     body::Query,
     page::{self, List},
-    problem::{Answer, Failure},
+    problem::Answer,
     revision::Tagged,
     servers,
 };
@@ -63,9 +61,8 @@ pub(super) async fn list(
         server,
         status: query.status,
     };
-    let mut page = rows::list(&mut conn, allowed.organization()?, &filter, &page).await?;
-    let data = views(&mut conn, allowed.organization()?, take(&mut page.data)).await?;
-    Ok(Json(page.holding(data).into()))
+    let page = rows::list(&mut conn, allowed.organization()?, &filter, &page).await?;
+    Ok(Json(page.map(Instance::new).into()))
 }
 
 /// One instance, by id, slug or name
@@ -81,7 +78,8 @@ pub(super) async fn show(
     let mut conn = allowed.read().await?;
     let instance = find(&mut conn, allowed.organization()?, &id).await?;
     let revision = instance.revision;
-    let mut views = views(&mut conn, allowed.organization()?, vec![instance]).await?;
-    let body = views.pop().ok_or_else(|| Failure::not_found("instance", &id))?;
-    Ok(Tagged { revision, body })
+    Ok(Tagged {
+        revision,
+        body: Instance::new(instance),
+    })
 }

@@ -203,6 +203,16 @@ async fn a_browser_gets_cookies(pool: PgPool) {
         .problem(403, "auth.cross_site");
         let good = vec![("x-csrf-token", csrf), ("origin", "http://localhost:3000".into())];
         change(good).await.ok(200);
+        // Under another name than APP_URL, but by a page of the same: only the token tells that one from others.
+        let same = |csrf: String| {
+            change(vec![
+                ("x-csrf-token", csrf),
+                ("origin", "http://10.0.0.5:8080".into()),
+                ("host", "10.0.0.5:8080".into()),
+            ])
+        };
+        same(jar["ocore_csrf"].clone()).await.ok(200);
+        same("wrong".to_owned()).await.problem(403, "auth.cross_site");
     }
 }
 

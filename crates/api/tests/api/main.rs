@@ -10,6 +10,7 @@ mod auth;
 mod callers;
 mod canary;
 mod capacity;
+mod changes;
 mod device;
 mod docs;
 mod events;

@@ -247,12 +247,18 @@ impl Client {
 
     /// A request as it is, without a token.
     pub(crate) async fn raw(&self, request: Request<Body>) -> Reply {
+        let is_endless = request.uri().path() == "/api/events";
         let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        let (parts, mut body) = response.into_parts();
         // A stream need not end; what it says at once is enough here.
-        let bytes = match timeout(STREAM, body.collect()).await {
-            Ok(body) => body.unwrap().to_bytes(),
-            Err(_) => Bytes::new(),
+        let bytes = if is_endless {
+            let first = timeout(STREAM, body.frame()).await.unwrap();
+            first.unwrap().unwrap().into_data().unwrap()
+        } else {
+            match timeout(STREAM, body.collect()).await {
+                Ok(body) => body.unwrap().to_bytes(),
+                Err(_) => Bytes::new(),
+            }
         };
         Reply {
             status: parts.status,

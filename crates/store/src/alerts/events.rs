@@ -8,7 +8,7 @@ use ocore_domain::{
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use crate::{Page, PageRequest, Result};
+use crate::{Page, PageRequest, Result, changes};
 
 /// An alert.
 #[derive(Clone, Debug)]
@@ -241,7 +241,7 @@ pub async fn open(conn: &mut PgConnection, new: &[NewEvent], now: DateTime<Utc>)
     let values: Vec<f64> = new.iter().map(|e| e.value).collect();
     let messages: Vec<String> = new.iter().map(|e| e.message.clone()).collect();
     let suppressed: Vec<Option<Uuid>> = new.iter().map(|e| e.suppressed_by).collect();
-    Ok(sqlx::query_scalar!(
+    let opened = sqlx::query_scalar!(
         "insert into alert_events (id, organization_id, rule_id, rule_name, metric, severity, subject_kind, subject_id,
              subject_name, server_id, opened_at, value, threshold, message, suppressed_by, told, culprits)
          select n.id, r.organization_id, r.id, r.name, r.metric, r.severity, r.subject_kind, n.subject, n.name, n.server,
@@ -277,8 +277,10 @@ pub async fn open(conn: &mut PgConnection, new: &[NewEvent], now: DateTime<Utc>)
         &suppressed as &[Option<Uuid>],
         now,
     )
-    .fetch_all(conn)
-    .await?)
+    .fetch_all(&mut *conn)
+    .await?;
+    changes::tell_of_alerts(conn, &opened).await?;
+    Ok(opened)
 }
 
 /// Ends alerts that are open.
@@ -292,25 +294,29 @@ pub async fn end(conn: &mut PgConnection, ended: &[(Uuid, Ending)], now: DateTim
         &endings,
         now,
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    changes::tell_of_alerts(conn, &ids).await
 }
 
 /// Ends what is open though its rule is gone or nothing stands there any longer, and answers which of them people were
 /// told of.
 pub async fn end_orphans(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
-    Ok(sqlx::query_scalar!(
-        "with ended as (
-             update alert_events e set resolved_at = $1, resolution = 'rule_changed'
-             where e.resolved_at is null
-                 and not exists (select from alert_states s where s.event_id = e.id)
-             returning e.id, e.told)
-         select id from ended where told",
+    let ended = sqlx::query!(
+        "update alert_events e set resolved_at = $1, resolution = 'rule_changed'
+         where e.resolved_at is null and not exists (select from alert_states s where s.event_id = e.id)
+         returning e.id, e.told",
         now,
     )
-    .fetch_all(conn)
-    .await?)
+    .fetch_all(&mut *conn)
+    .await?;
+    let ids: Vec<Uuid> = ended.iter().map(|event| event.id).collect();
+    changes::tell_of_alerts(conn, &ids).await?;
+    Ok(ended
+        .into_iter()
+        .filter(|event| event.told)
+        .map(|event| event.id)
+        .collect())
 }
 
 /// An alert of a server that explains others: open, or ended so lately that what it explained may not have been seen again.
@@ -347,9 +353,9 @@ pub async fn suppress(conn: &mut PgConnection, events: &[(Uuid, Uuid)]) -> Resul
         &ids,
         &causes,
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    changes::tell_of_alerts(conn, &ids).await
 }
 
 /// Nothing explains these any longer: people are to be told.
@@ -358,9 +364,9 @@ pub async fn unsuppress(conn: &mut PgConnection, events: &[Uuid]) -> Result<()> 
         "update alert_events set suppressed_by = null, told = true where id = any($1)",
         events
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    changes::tell_of_alerts(conn, events).await
 }
 
 /// Deletes alerts that ended before a time.

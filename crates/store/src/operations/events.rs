@@ -26,7 +26,7 @@ pub async fn append_events(conn: &mut PgConnection, claim: &Claimed, events: &[E
                where o.id = $1 and o.claim_token = $2 and o.worker_id is not null
                returning 1
            )
-           select exists (select from added) as "valid!", pg_notify($8, $1::text),
+           select exists (select from added) as "valid!", pg_notify($8, $1::text || ' line'),
                -- Lines need not wait for the disk: the step that comes after them does, and takes them along.
                set_config('synchronous_commit', 'off', true)"#,
         claim.id as OperationId,

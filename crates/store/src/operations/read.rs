@@ -12,9 +12,12 @@ use crate::{
 
 macro_rules! select {
     ($tail:literal $(+ $more:literal)* $(, $argument:expr)* $(,)?) => {
+        select!(after "", $tail $(+ $more)* $(, $argument)*)
+    };
+    (after $head:literal, $tail:literal $(+ $more:literal)* $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             Operation,
-            r#"select o.id as "id: _", o.organization_id as "organization_id: _", o.kind, o.subject_kind, o.subject_id,
+            $head + r#"select o.id as "id: _", o.organization_id as "organization_id: _", o.kind, o.subject_kind, o.subject_id,
                    o.subject_name, o.server_id as "server_id: _", o.params, o.state as "state: _", o.error as "error: _",
                    o.result, o.attempt, o.worker_id, o.retry_of as "retry_of: _", o.part_of as "part_of: _", o.created_at,
                    o.started_at, o.finished_at,
@@ -74,8 +77,10 @@ pub async fn list(
     page: &Sorted<OperationSort>,
 ) -> Result<Page<Operation>> {
     use OperationSort as By;
+    let is_plain = filter.state.is_none() && filter.kind.is_none() && filter.subject.is_none();
     let rows = in_order!(
         select, conn, page,
+        first if is_plain (organization as OrganizationId) "where o.organization_id = $2",
         (
             organization as OrganizationId,
             filter.state as Option<OperationState>,

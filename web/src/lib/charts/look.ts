@@ -66,6 +66,7 @@ export function options(wanted: Wanted, width: number, height: number): uPlot.Op
     axes: [
       {
         ...axis,
+        size: 26,
         space: 70,
         values: (_, marks, __, ___, step) => marks.map(timeMarks(language(), step)),
       },

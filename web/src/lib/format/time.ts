@@ -12,14 +12,20 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['second', 1],
 ];
 
+/** Making one is dear, and lists tell many times: one for each language. */
+const relative = new Map<string, Intl.RelativeTimeFormat>();
+
+function relativeIn(language: string): Intl.RelativeTimeFormat {
+  const known = relative.get(language) ?? new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
+  relative.set(language, known);
+  return known;
+}
+
 /** "3 minutes ago". */
 export function ago(at: Date, now: number): string {
   const seconds = (at.getTime() - now) / 1000;
   const [unit, length] = STEPS.find(([, length]) => Math.abs(seconds) >= length) ?? ['second', 1];
-  return new Intl.RelativeTimeFormat(language(), { numeric: 'auto' }).format(
-    Math.round(seconds / length),
-    unit,
-  );
+  return relativeIn(language()).format(Math.round(seconds / length), unit);
 }
 
 /** The exact time, with its zone. */

@@ -13,6 +13,8 @@ export interface Change {
   after: string | undefined;
   /** It follows from another one. */
   follows?: true;
+  /** A value that is not shown takes the place of another. */
+  replaced?: true;
 }
 
 /** Stands for a value that is not shown. */
@@ -72,7 +74,8 @@ export function changesOf(
       list.push({
         field: { variable: of.name.trim() },
         before: of.known ? HIDDEN : undefined,
-        after: of.what === 'remove' ? undefined : of.known ? `${HIDDEN} *` : HIDDEN,
+        after: of.what === 'remove' ? undefined : HIDDEN,
+        replaced: of.known && of.what === 'set' ? true : undefined,
       });
     }
   }

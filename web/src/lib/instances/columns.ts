@@ -19,10 +19,10 @@ export const HIDDEN: Record<Column, string> = {
 
 export const GRID =
   'grid items-center grid-cols-[minmax(0,1fr)_8rem] ' +
-  'md:grid-cols-[minmax(9rem,2fr)_8rem_7.5rem_minmax(6rem,1fr)_4.5rem] ' +
-  'xl:grid-cols-[minmax(10rem,2fr)_8rem_7.5rem_minmax(7rem,1fr)_4.5rem_8rem_minmax(5rem,0.7fr)_8.5rem]';
+  'md:grid-cols-[minmax(9rem,2fr)_8rem_7.5rem_minmax(6rem,1fr)_5.5rem] ' +
+  'xl:grid-cols-[minmax(10rem,2fr)_8rem_7.5rem_minmax(7rem,1fr)_5.5rem_8rem_minmax(5rem,0.7fr)_8.5rem]';
 /** The same with a box to select by. */
 export const GRID_SELECT =
   'grid items-center grid-cols-[2.5rem_minmax(0,1fr)_8rem] ' +
-  'md:grid-cols-[2.5rem_minmax(9rem,2fr)_8rem_7.5rem_minmax(6rem,1fr)_4.5rem] ' +
-  'xl:grid-cols-[2.5rem_minmax(10rem,2fr)_8rem_7.5rem_minmax(7rem,1fr)_4.5rem_8rem_minmax(5rem,0.7fr)_8.5rem]';
+  'md:grid-cols-[2.5rem_minmax(9rem,2fr)_8rem_7.5rem_minmax(6rem,1fr)_5.5rem] ' +
+  'xl:grid-cols-[2.5rem_minmax(10rem,2fr)_8rem_7.5rem_minmax(7rem,1fr)_5.5rem_8rem_minmax(5rem,0.7fr)_8.5rem]';

@@ -1,6 +1,7 @@
 /** What changed in the organization, told by the server: whatever is shown of it is asked for anew. */
 
 import type { QueryClient } from '@tanstack/svelte-query';
+import { freshener } from './freshen';
 import { follow } from './sse';
 
 class Connection {
@@ -16,6 +17,7 @@ export const connection = new Connection();
  */
 export function listen(queries: QueryClient): () => void {
   let wasCut = false;
+  const freshen = freshener(queries);
   return follow({
     url: () => '/api/events',
     on: (event) => {
@@ -25,7 +27,7 @@ export function listen(queries: QueryClient): () => void {
       }
       if (event.event === 'changed') {
         const { topics } = JSON.parse(event.data) as { topics: string[] };
-        void queries.invalidateQueries({ predicate: (query) => topics.includes(String(query.queryKey[0])) });
+        freshen((query) => topics.includes(String(query.queryKey[0])));
       }
     },
     onConnected: (alive) => {

@@ -18,6 +18,12 @@ export interface Stream {
 /** The first pause after a cut, in milliseconds; it grows up to the last. */
 const PAUSES = [300, 600, 1_000, 2_000, 4_000];
 
+/**
+ * The server says something every 15 s at least. A way that is silent for longer is broken, though nobody told: a laptop that
+ * slept, a proxy whose other end is gone.
+ */
+const SILENCE = 40_000;
+
 /** Follows a stream until the returned function is called. */
 export function follow(stream: Stream): () => void {
   const ending = new AbortController();
@@ -29,10 +35,17 @@ async function run(stream: Stream, signal: AbortSignal) {
   let last: string | undefined;
   let failed = 0;
   while (!signal.aborted) {
+    const silent = new AbortController();
+    let watch: ReturnType<typeof setTimeout> | undefined;
+    const heard = () => {
+      clearTimeout(watch);
+      watch = setTimeout(() => silent.abort(), SILENCE);
+    };
     try {
+      heard();
       const request = new Request(new URL(stream.url(), location.origin), {
         headers: { Accept: 'text/event-stream', ...(last ? { 'Last-Event-ID': last } : {}) },
-        signal,
+        signal: AbortSignal.any([signal, silent.signal]),
       });
       const answer = await ask(request);
       if (!answer.ok || !answer.body) throw await Fault.of(answer);
@@ -48,6 +61,7 @@ async function run(stream: Stream, signal: AbortSignal) {
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       for (;;) {
         const { done, value } = await reader.read();
+        heard();
         if (value) parser.feed(value);
         if (over) return await reader.cancel();
         if (done) break;
@@ -59,6 +73,8 @@ async function run(stream: Stream, signal: AbortSignal) {
         stream.onRefused?.(error);
         return;
       }
+    } finally {
+      clearTimeout(watch);
     }
     stream.onConnected?.(false);
     const pause = PAUSES[Math.min(failed++, PAUSES.length - 1)] ?? 4_000;

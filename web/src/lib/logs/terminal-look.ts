@@ -18,6 +18,9 @@ export function colours(): ITheme {
     cyan: colour('--info'),
     magenta: colour('--accent'),
     brightBlack: colour('--muted'),
+    // What is bold is drawn in these.
+    brightRed: colour('--bad'),
+    brightMagenta: colour('--accent'),
   };
 }
 
