@@ -5,11 +5,15 @@ use anyhow::Result;
 use crate::{
     agent,
     process::{cargo, run},
-    workspace,
+    web, workspace,
 };
 
 /// Builds `ocore` and the benchmarks in release mode, and runs one of them or all.
 pub(crate) fn command(which: &str) -> Result<()> {
+    if ["dashboard", "all"].contains(&which) {
+        // The binary takes it in.
+        web::command(false)?;
+    }
     if !["queue", "list", "agent", "ingest"].contains(&which) {
         run(&mut cargo(&["build", "--release", "--package", "ocore"]))?;
     }
@@ -22,6 +26,12 @@ pub(crate) fn command(which: &str) -> Result<()> {
         .current_dir(&folder)
         .env("CARGO_TARGET_DIR", workspace::target())
         .env("OCORE_BENCH_BINARY", workspace::target().join("release/ocore"));
+    if ["dashboard", "all"].contains(&which) {
+        let (node, script) = web::bench()?;
+        bench
+            .env("OCORE_BENCH_NODE", node)
+            .env("OCORE_BENCH_BROWSER", script);
+    }
     if ["agent", "all"].contains(&which) {
         ocore_testbed::up(1)?;
         bench

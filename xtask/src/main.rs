@@ -17,7 +17,7 @@ mod testbed;
 mod web;
 mod workspace;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -75,10 +75,16 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Measure what has a target: the queue, a page of instances, creating an instance, memory
+    /// Take a picture of every page of the dashboard, in both themes, wide and narrow
+    Screenshots {
+        /// Where they go
+        #[arg(default_value = "target/screenshots")]
+        folder: PathBuf,
+    },
+    /// Measure what has a target: the queue, lists, creating an instance, memory, the agent, what agents bring, the dashboard
     Bench {
         /// Which of them
-        #[arg(default_value = "all", value_parser = ["queue", "list", "create", "memory", "agent", "all"])]
+        #[arg(default_value = "all", value_parser = ["queue", "list", "create", "memory", "agent", "ingest", "dashboard", "all"])]
         which: String,
     },
     /// Servers of real parts on this machine: systemd, sshd, Docker Engine, Odoo
@@ -112,6 +118,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Bench { which } => bench::command(&which),
         Task::Db => db::command(),
         Task::Web { check } => web::command(check),
+        Task::Screenshots { folder } => web::screenshots(&folder),
         Task::Testbed { action } => testbed::command(&action),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
     time::{Duration, Instant},
 };
@@ -34,12 +34,13 @@ pub(crate) fn command(fast: bool) -> Result<ExitCode> {
     // Before the tests: the binary takes in what is built here.
     report.stage("web", || web::command(true))?;
     let profile = if fast { "fast" } else { "default" };
-    report.tests("tests", profile, || tests(fast))?;
+    report.tests("tests", &junit(profile), || tests(fast))?;
     report.stage("contract", || contract::command(None))?;
     if !fast && report.failed.is_empty() {
-        report.tests("end-to-end tests", "e2e", end_to_end)?;
+        report.tests("end-to-end tests", &junit("e2e"), end_to_end)?;
+        report.tests("browser tests", &web::junit(), browser)?;
     } else if !fast {
-        println!("\n── end-to-end tests: left out, since what comes before them failed");
+        println!("\n── end-to-end and browser tests: left out, since what comes before them failed");
     }
     Ok(report.finish())
 }
@@ -120,6 +121,13 @@ fn end_to_end() -> Result<()> {
         .env("OCORE_AGENT_BIN", agent))
 }
 
+/// The dashboard in a real browser, on two of the servers.
+fn browser() -> Result<()> {
+    ocore_testbed::up(2)?;
+    let binary = workspace::target().join("e2e/ocore");
+    web::browser_tests(&binary, &[1, 2].map(ocore_testbed::server), None)
+}
+
 fn nextest(profile: &str) -> Command {
     cargo(&["nextest", "run", "--no-fail-fast", "--profile", profile])
 }
@@ -154,16 +162,15 @@ impl Report {
         Ok(())
     }
 
-    /// Runs a stage of nextest and counts its tests.
-    fn tests(&mut self, name: &'static str, profile: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
-        let file = junit(profile);
+    /// Runs a stage of tests and counts them, by what their runner wrote.
+    fn tests(&mut self, name: &'static str, file: &Path, work: impl FnOnce() -> Result<()>) -> Result<()> {
         // What an earlier run left must not be counted, should this one not come to its tests.
-        match fs::remove_file(&file) {
+        match fs::remove_file(file) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
         self.stage(name, work)?;
-        let Ok(text) = fs::read_to_string(&file) else {
+        let Ok(text) = fs::read_to_string(file) else {
             return Ok(());
         };
         let (passed, failed) =

@@ -7,15 +7,18 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use ocore_testbed::Server;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{process::run, workspace};
+use crate::{binary, process::run, workspace};
 
 /// The oldest Node.js that builds it.
 const NODE: (u32, u32) = (22, 17);
 /// What is not its source: what others make of it, and what is made for it.
-const NOT_SOURCE: [&str; 5] = [
+const NOT_SOURCE: [&str; 6] = [
     "node_modules",
+    "bench",
     "build",
     ".svelte-kit",
     "test-results",
@@ -44,6 +47,56 @@ pub(crate) fn command(check: bool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Runs the tests in the browser, with this `ocore` and these servers. With `pictures` only those that look at every page, which
+/// leave pictures in that folder.
+pub(crate) fn browser_tests(binary: &Path, servers: &[Server], pictures: Option<&Path>) -> Result<()> {
+    let web = Web::open()?;
+    let servers: Vec<_> = servers
+        .iter()
+        .map(|server| json!({"name": server.name, "address": server.address, "keyPath": server.key_path}))
+        .collect();
+    let mut tests = web.npm(&["run", "--silent", "test:browser"]);
+    tests
+        .env("OCORE_BIN", binary)
+        .env("OCORE_E2E_SERVERS", Value::from(servers).to_string());
+    if let Some(folder) = pictures {
+        tests
+            .args(["--", "5-pages"])
+            .env("OCORE_SCREENSHOTS", std::path::absolute(folder)?);
+    }
+    run(&mut tests)
+}
+
+/// Takes a picture of every page, in both themes, wide and narrow.
+pub(crate) fn screenshots(folder: &Path) -> Result<()> {
+    command(false)?;
+    ocore_testbed::up(2)?;
+    browser_tests(
+        &binary::build()?,
+        &[1, 2].map(ocore_testbed::server),
+        Some(folder),
+    )
+}
+
+/// The program that drives a browser for the benchmark, and what it runs, with what that needs installed.
+pub(crate) fn bench() -> Result<(PathBuf, PathBuf)> {
+    command(false)?;
+    let web = Web::open()?;
+    let folder = web.folder.join("bench");
+    run(web
+        .npm(&["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
+        .current_dir(&folder))?;
+    let node = web
+        .node
+        .map_or_else(|| "node".into(), |folder| folder.join("node"));
+    Ok((node, folder.join("run.mjs")))
+}
+
+/// Where those write what they have run.
+pub(crate) fn junit() -> PathBuf {
+    workspace::root().join("web/test-results/junit.xml")
 }
 
 impl Web {

@@ -8,11 +8,12 @@ macro_rules! words {
     ($(#[$of_type:meta])+ pub enum $name:ident {
         $($(#[$of_value:meta])+ $value:ident = $word:tt),+ $(,)?
     }) => {
-        $(#[$of_type])+
+        // First, so that the type's own attributes may speak to them.
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
         )]
         #[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(type_name = "text"))]
+        $(#[$of_type])+
         pub enum $name {
             $($(#[$of_value])+ #[serde(rename = $word)] #[cfg_attr(feature = "sqlx", sqlx(rename = $word))] $value),+
         }

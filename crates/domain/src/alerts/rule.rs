@@ -7,6 +7,8 @@ use crate::words::words;
 
 words! {
     /// How bad it is.
+    // Advice has a severity too, of other words.
+    #[schema(as = AlertSeverity)]
     #[derive(PartialOrd, Ord)]
     pub enum Severity {
         /// Worth knowing.

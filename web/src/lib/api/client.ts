@@ -42,9 +42,14 @@ export async function ask(request: Request): Promise<Response> {
     return fetch(of);
   };
   const answer = await send(request);
-  const isLogin = new URL(request.url).pathname.startsWith('/api/auth/') && request.method !== 'GET';
-  if (answer.status !== 401 || isLogin || !(await renew())) return answer;
+  if (answer.status !== 401 || !(await isUnknown(answer)) || !(await renew())) return answer;
   return send(again);
+}
+
+/** Whether it is refused since nobody is known to have sent it. A wrong password is another matter, and not sent twice. */
+async function isUnknown(answer: Response): Promise<boolean> {
+  const { code } = await Fault.of(answer.clone());
+  return code === 'auth.unauthenticated';
 }
 
 /** Answers that are problems become faults. */

@@ -1,7 +1,7 @@
 /** A channel while it is being written. */
 
 import type { Channel, ChannelKind, CreateChannel, Severity, UpdateChannel } from '#lib/api/schema.d.ts';
-import type { AlertSeverity } from '../severity.ts';
+import type { AlertSeverity } from '#lib/api/schema.d.ts';
 
 export const KINDS: ChannelKind[] = ['email', 'webhook', 'slack', 'telegram', 'webpush'];
 

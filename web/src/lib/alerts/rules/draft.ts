@@ -9,7 +9,7 @@ import type {
   UpdateAlertRule,
 } from '#lib/api/schema.d.ts';
 import { METRICS } from '../metrics.ts';
-import type { AlertSeverity } from '../severity.ts';
+import type { AlertSeverity } from '#lib/api/schema.d.ts';
 
 export interface Draft {
   name: string;
