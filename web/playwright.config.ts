@@ -9,6 +9,7 @@ export default defineConfig({
   expect: { timeout: 15_000 },
   reporter: [['list'], ['junit', { outputFile: 'test-results/junit.xml' }]],
   use: {
+    actionTimeout: 15_000,
     browserName: 'chromium',
     locale: 'en-GB',
     viewport: { width: 1280, height: 900 },

@@ -21,15 +21,11 @@ test('a server is added by key, after a wrong one was mended', async ({ page, pl
   await page.getByRole('button', { name: 'Add and look at it' }).click();
   // That user may not use Docker: the step that found out says so, with what to do.
   await expect(page.getByText('What to do').first()).toBeVisible({ timeout: 90_000 });
-  await page.getByRole('button', { name: 'Remove', exact: false }).last().click();
+  await page.getByRole('button', { name: 'Another host, port or user' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
   await page.getByLabel('User', { exact: true }).fill('root', { timeout: 60_000 });
   await page.getByRole('button', { name: 'Add and look at it' }).click();
-  await expect(
-    page.getByText(/web-2 is ready/).or(page.getByRole('heading', { name: 'web-2', level: 1 })),
-  ).toBeVisible({
-    timeout: 120_000,
-  });
+  await expect(page.getByRole('heading', { name: 'web-2', level: 1 })).toBeVisible({ timeout: 120_000 });
   await page.goto(`${plane.url}/o/${slug}/servers`);
   await expect(page.getByRole('row', { name: /web-2/ })).toContainText('active');
 });

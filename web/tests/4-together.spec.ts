@@ -1,6 +1,7 @@
 /** Several people at once, and an oCore that goes away under an open page. */
 
 import { acme, browserOf, expect, OWNER, signIn, test, VIEWER } from './support/world.ts';
+import { open } from './support/walk.ts';
 
 test('a viewer sees everything and is offered nothing to change', async ({ page, plane }) => {
   const { slug, instanceId, serverId } = await acme(plane);
@@ -19,9 +20,7 @@ test('a viewer sees everything and is offered nothing to change', async ({ page,
     '/members',
     '/roles',
   ]) {
-    await page.goto(`${plane.url}/o/${slug}${path}`);
-    await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
-    await page.waitForLoadState('networkidle').catch(() => undefined);
+    await open(page, `${plane.url}/o/${slug}${path}`);
     await expect(page.getByRole('main').getByRole('button', { name: changes }), path).toHaveCount(0);
     await expect(page.getByRole('main').getByRole('link', { name: changes }), path).toHaveCount(0);
   }
