@@ -28,29 +28,25 @@ async function things({ owner, slug, serverId, instanceId, operationId }: Acme):
   };
 }
 
-for (const theme of THEMES) {
-  for (const [width, pixels] of Object.entries(WIDTHS)) {
-    test(`every page in ${theme}, ${width}`, async ({ browser, plane }) => {
-      test.setTimeout(600_000);
-      const made = await acme(plane);
-      const { inside, outside } = addresses(await things(made));
-      const context = await browser.newContext({
-        colorScheme: theme,
-        viewport: { width: pixels, height: 900 },
-        locale: 'en-GB',
-      });
-      const page = await context.newPage();
-      const wrong: string[] = [];
-      let path = '';
-      page.on('console', (message) => {
-        if (/Content.Security.Policy|Refused to/i.test(message.text()))
-          wrong.push(`${path}: ${message.text()}`);
-      });
-      page.on('pageerror', (error) => wrong.push(`${path}: ${error}`));
-      const look = async () => {
-        await open(page, plane.url + path);
-        wrong.push(...(await faults(page)).map((fault) => `${path}: ${fault}`));
-        if (await isTooWide(page)) wrong.push(`${path}: is wider than the screen`);
+test('every page holds, in both themes, wide and narrow', async ({ page, plane }) => {
+  test.setTimeout(900_000);
+  const made = await acme(plane);
+  const { inside, outside } = addresses(await things(made));
+  const wrong: string[] = [];
+  let path = '';
+  page.on('console', (message) => {
+    if (/Content.Security.Policy|Refused to/i.test(message.text())) wrong.push(`${path}: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => wrong.push(`${path}: ${error}`));
+  const look = async () => {
+    await page.setViewportSize({ width: WIDTHS.wide, height: 900 });
+    await open(page, plane.url + path);
+    for (const [width, pixels] of Object.entries(WIDTHS)) {
+      await page.setViewportSize({ width: pixels, height: 900 });
+      for (const theme of THEMES) {
+        await page.emulateMedia({ colorScheme: theme });
+        await expect(page.locator('html')).toHaveClass(theme === 'dark' ? /dark/ : /^$/);
+        wrong.push(...(await faults(page)).map((fault) => `${path}, ${theme}, ${width}: ${fault}`));
         if (PICTURES) {
           mkdirSync(PICTURES, { recursive: true });
           const name =
@@ -60,12 +56,13 @@ for (const theme of THEMES) {
               .slice(1) || 'root';
           await page.screenshot({ path: `${PICTURES}/${name}.${theme}.${width}.png`, fullPage: true });
         }
-      };
-      for (path of outside) await look();
-      await signIn(page, plane, OWNER);
-      for (path of inside) await look();
-      await context.close();
-      expect(wrong).toEqual([]);
-    });
-  }
-}
+      }
+      if (await isTooWide(page)) wrong.push(`${path}, ${width}: is wider than the screen`);
+    }
+  };
+  for (path of outside) await look();
+  await page.setViewportSize({ width: WIDTHS.wide, height: 900 });
+  await signIn(page, plane, OWNER);
+  for (path of inside) await look();
+  expect(wrong).toEqual([]);
+});
