@@ -22,7 +22,9 @@ test('a viewer sees everything and is offered nothing to change', async ({ page,
   ]) {
     await open(page, `${plane.url}/o/${slug}${path}`);
     await expect(page.getByRole('main').getByRole('button', { name: changes }), path).toHaveCount(0);
-    await expect(page.getByRole('main').getByRole('link', { name: changes }), path).toHaveCount(0);
+    // Links to operations are called by what those did.
+    const ways = /^(Add a server|New instance|New role|New rule)/;
+    await expect(page.getByRole('main').getByRole('link', { name: ways }), path).toHaveCount(0);
   }
   // Nor is it only hidden: the API refuses.
   const refused = await page.evaluate(async (id) => {
