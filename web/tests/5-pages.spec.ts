@@ -7,6 +7,19 @@ import { addresses, faults, isTooWide, open, THEMES, WIDTHS, type Things } from 
 /** Where pictures go; none are taken without. */
 const PICTURES = process.env.OCORE_SCREENSHOTS;
 
+/** In which ways each page is looked at: each theme and each width once, and all of both for pictures. */
+const WAYS: [(typeof THEMES)[number], keyof typeof WIDTHS][] = PICTURES
+  ? [
+      ['light', 'wide'],
+      ['light', 'narrow'],
+      ['dark', 'wide'],
+      ['dark', 'narrow'],
+    ]
+  : [
+      ['light', 'wide'],
+      ['dark', 'narrow'],
+    ];
+
 /** What the parameters of addresses stand for. */
 async function things({ owner, slug, serverId, instanceId, operationId }: Acme): Promise<Things> {
   const { organization, user } = await owner.send<{ organization: { id: string }; user: { id: string } }>(
@@ -39,25 +52,22 @@ test('every page holds, in both themes, wide and narrow', async ({ page, plane }
   });
   page.on('pageerror', (error) => wrong.push(`${path}: ${error}`));
   const look = async () => {
-    await page.setViewportSize({ width: WIDTHS.wide, height: 900 });
     await open(page, plane.url + path);
-    for (const [width, pixels] of Object.entries(WIDTHS)) {
-      await page.setViewportSize({ width: pixels, height: 900 });
-      for (const theme of THEMES) {
-        await page.emulateMedia({ colorScheme: theme });
-        await expect(page.locator('html')).toHaveClass(theme === 'dark' ? /dark/ : /^$/);
-        wrong.push(...(await faults(page)).map((fault) => `${path}, ${theme}, ${width}: ${fault}`));
-        if (PICTURES) {
-          mkdirSync(PICTURES, { recursive: true });
-          const name =
-            path
-              .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'id')
-              .replaceAll('/', '_')
-              .slice(1) || 'root';
-          await page.screenshot({ path: `${PICTURES}/${name}.${theme}.${width}.png`, fullPage: true });
-        }
-      }
+    for (const [theme, width] of WAYS) {
+      await page.setViewportSize({ width: WIDTHS[width], height: 900 });
+      await page.emulateMedia({ colorScheme: theme });
+      await expect(page.locator('html')).toHaveClass(theme === 'dark' ? /dark/ : /^$/);
+      wrong.push(...(await faults(page)).map((fault) => `${path}, ${theme}, ${width}: ${fault}`));
       if (await isTooWide(page)) wrong.push(`${path}, ${width}: is wider than the screen`);
+      if (PICTURES) {
+        mkdirSync(PICTURES, { recursive: true });
+        const name =
+          path
+            .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'id')
+            .replaceAll('/', '_')
+            .slice(1) || 'root';
+        await page.screenshot({ path: `${PICTURES}/${name}.${theme}.${width}.png`, fullPage: true });
+      }
     }
   };
   for (path of outside) await look();
