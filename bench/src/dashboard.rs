@@ -5,6 +5,7 @@ use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use ocore_store::embedded::Embedded;
+use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 use sqlx::PgPool;
 
@@ -22,7 +23,7 @@ pub async fn run(binary: &Path, node: &Path, script: &Path) -> Result<Figures> {
     let postgres = Embedded::start(folder.path(), None)
         .await
         .map_err(|problem| anyhow::anyhow!("{problem}"))?;
-    let measured = measure(binary, node, script, &postgres.url()).await;
+    let measured = measure(binary, node, script, postgres.url().expose_secret()).await;
     postgres.stop().await;
     measured
 }
