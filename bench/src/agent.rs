@@ -86,7 +86,14 @@ async fn measure(agent: &Path, server: &Server) -> Result<Figures> {
     let scraping = tokio::spawn(async move {
         loop {
             let _ = Command::new("curl")
-                .args(["-s", "-m", "5", "-o", "/dev/null", &format!("http://{address}:9100/metrics")])
+                .args([
+                    "-s",
+                    "-m",
+                    "5",
+                    "-o",
+                    "/dev/null",
+                    &format!("http://{address}:9100/metrics"),
+                ])
                 .status();
             sleep(SCRAPED).await;
         }
@@ -98,12 +105,18 @@ async fn measure(agent: &Path, server: &Server) -> Result<Figures> {
         watched.push(("exporter", server.pid("bench-exporter")?));
     }
     let began = Instant::now();
-    let first: Vec<f64> = watched.iter().map(|(_, pid)| server.cpu(pid)).collect::<Result<_>>()?;
+    let first: Vec<f64> = watched
+        .iter()
+        .map(|(_, pid)| server.cpu(pid))
+        .collect::<Result<_>>()?;
     sleep(MEASURED).await;
     let seconds = began.elapsed().as_secs_f64();
     let pushed = pushes.load(Ordering::Relaxed) - before;
     if pushed < MEASURED.as_secs() / 30 - 1 {
-        bail!("the agent brought {pushed} batches only: {}", server.sh("journalctl -u bench-agent -o cat | tail -5")?);
+        bail!(
+            "the agent brought {pushed} batches only: {}",
+            server.sh("journalctl -u bench-agent -o cat | tail -5")?
+        );
     }
     for ((which, pid), first) in watched.iter().zip(first) {
         let cpu = (server.cpu(pid)? - first) / seconds * 100.0;
@@ -125,7 +138,8 @@ async fn measure(agent: &Path, server: &Server) -> Result<Figures> {
 /// Takes batches over TLS, as oCore would, and counts them.
 async fn receive(pushes: Arc<AtomicU64>) -> Result<(u16, String)> {
     let made = rcgen::generate_simple_self_signed([GATEWAY.to_string()])?;
-    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).map_err(anyhow::Error::msg)?;
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der())
+        .map_err(anyhow::Error::msg)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -183,7 +197,9 @@ struct Server(String);
 
 impl Server {
     fn sh(&self, script: &str) -> Result<String> {
-        let output = Command::new("docker").args(["exec", &self.0, "sh", "-c", script]).output()?;
+        let output = Command::new("docker")
+            .args(["exec", &self.0, "sh", "-c", script])
+            .output()?;
         if !output.status.success() {
             bail!("on {}: {}", self.0, String::from_utf8_lossy(&output.stderr));
         }
@@ -192,7 +208,13 @@ impl Server {
 
     fn copy(&self, from: &Path, to: &str) -> Result<()> {
         let to = format!("{}:{to}", self.0);
-        let status = Command::new("docker").arg("cp").arg(from).arg(to).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+        let status = Command::new("docker")
+            .arg("cp")
+            .arg(from)
+            .arg(to)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()?;
         if !status.success() {
             bail!("{} cannot be copied to {}", from.display(), self.0);
         }
@@ -201,14 +223,19 @@ impl Server {
 
     fn address(&self) -> Result<String> {
         let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
-        let output = Command::new("docker").args(["inspect", "-f", format, &self.0]).output()?;
+        let output = Command::new("docker")
+            .args(["inspect", "-f", format, &self.0])
+            .output()?;
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
     fn pid(&self, unit: &str) -> Result<String> {
         let pid = self.sh(&format!("systemctl show -p MainPID --value {unit}"))?;
         if pid == "0" {
-            bail!("{unit} ended: {}", self.sh(&format!("journalctl -u {unit} -o cat | tail -5"))?);
+            bail!(
+                "{unit} ended: {}",
+                self.sh(&format!("journalctl -u {unit} -o cat | tail -5"))?
+            );
         }
         Ok(pid)
     }
@@ -217,7 +244,12 @@ impl Server {
     fn cpu(&self, pid: &str) -> Result<f64> {
         let text = self.sh(&format!("cat /proc/{pid}/stat"))?;
         let (_, rest) = text.rsplit_once(") ").context("no process")?;
-        let ticks: Vec<f64> = rest.split(' ').skip(11).take(2).filter_map(|word| word.parse().ok()).collect();
+        let ticks: Vec<f64> = rest
+            .split(' ')
+            .skip(11)
+            .take(2)
+            .filter_map(|word| word.parse().ok())
+            .collect();
         Ok(ticks.iter().sum::<f64>() / 100.0)
     }
 
