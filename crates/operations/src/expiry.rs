@@ -42,7 +42,7 @@ async fn delete_answers(hands: &Hands) -> Result<(), Problem> {
 
 /// Takes away what organizations do not want recorded any longer.
 async fn delete_record(hands: &Hands) -> Result<(), Problem> {
-    let gone = audit::prune(&mut *hands.store().connection().await?, Utc::now()).await?;
+    let gone = audit::prune(&mut *hands.store().own_connection().await?, Utc::now()).await?;
     if gone > 0 {
         tracing::info!(
             entries = gone,

@@ -23,7 +23,7 @@ impl Duty for Rollup {
     }
 
     async fn fulfil(&mut self, hands: &Hands) -> Result<(), Problem> {
-        let mut conn = hands.store().connection().await?;
+        let mut conn = hands.store().own_connection().await?;
         let partitions = partitions::maintain(&mut conn).await?;
         if partitions.made + partitions.dropped > 0 {
             tracing::debug!(?partitions, "partitions were made or dropped");

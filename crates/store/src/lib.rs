@@ -148,8 +148,16 @@ impl Store {
         Ok(begun.await.map_err(|_| sqlx::Error::WorkerCrashed)??)
     }
 
-    /// A connection outside any transaction.
+    /// A connection outside any transaction. Who begins transactions on it takes [`Store::own_connection`].
     pub async fn connection(&self) -> Result<PoolConnection<Postgres>> {
         Ok(self.pool.acquire().await?)
+    }
+
+    /// A connection to begin transactions on. It is closed when it is dropped and goes to nobody else: whoever has it may be
+    /// dropped while one begins, and then that is left open, for the reason that [`Store::begin_by`] tells.
+    pub async fn own_connection(&self) -> Result<PoolConnection<Postgres>> {
+        let mut connection = self.connection().await?;
+        connection.close_on_drop();
+        Ok(connection)
     }
 }

@@ -2,20 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ocore_domain::OrganizationId;
-use ocore_store::{Sealer, Store, tenancy::Tenant};
-use sqlx::{PgPool, postgres::PgPoolOptions};
+use ocore_store::{Sealer, Store, operations::Claims, tenancy::Tenant};
+use sqlx::{Connection, PgPool, postgres::PgPoolOptions};
 use tokio::task::yield_now;
 
 #[sqlx::test]
 async fn a_transaction_that_nobody_waits_for_leaves_nothing_open(pool: PgPool) {
-    let options = pool.connect_options().as_ref().clone();
-    // One connection, so that whoever comes next takes the one that was left.
-    let pool = PgPoolOptions::new()
-        .max_connections(1)
-        .connect_with(options)
-        .await
-        .unwrap();
-    let store = Store::new(pool, Sealer::new(&"k".repeat(32).into(), &[]));
+    let store = store(&pool).await;
     let tenant = Tenant::whole(OrganizationId::DEFAULT);
     // At each moment there is: before it is asked for, while the answer is on its way, when it is there.
     for moment in 0..300 {
@@ -24,6 +17,32 @@ async fn a_transaction_that_nobody_waits_for_leaves_nothing_open(pool: PgPool) {
         abandoned(moment, store.begin()).await;
         nothing_is_open(&store, moment).await;
     }
+}
+
+/// Who begins transactions on a connection of their own: the worker's claims, and what the leader does.
+#[sqlx::test]
+async fn a_connection_on_which_one_was_begun_is_nobody_elses(pool: PgPool) {
+    let store = store(&pool).await;
+    for moment in 0..300 {
+        let mut claims = Claims::new(store.clone());
+        abandoned(moment, async { claims.begin().await.is_ok() }).await;
+        drop(claims);
+        nothing_is_open(&store, moment).await;
+        let begun = async { store.own_connection().await.unwrap().begin().await.is_ok() };
+        abandoned(moment, begun).await;
+        nothing_is_open(&store, moment).await;
+    }
+}
+
+/// Of one connection, so that whoever comes next takes the one that was left.
+async fn store(pool: &PgPool) -> Store {
+    let options = pool.connect_options().as_ref().clone();
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
+        .await
+        .unwrap();
+    Store::new(pool, Sealer::new(&"k".repeat(32).into(), &[]))
 }
 
 /// Goes on with a work for so long, and drops it then.

@@ -26,7 +26,7 @@ impl Claims {
     pub async fn begin(&mut self) -> Result<Transaction<'_, Postgres>> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.store.connection().await?,
+            None => self.store.own_connection().await?,
         };
         Ok(self.connection.insert(connection).begin().await?)
     }
