@@ -114,12 +114,13 @@ async fn a_server_without_agent_is_asked_and_its_figures_are_those_of_proc(pool:
     );
 
     let mut before = HashMap::new();
-    once(&hands, &mut before).await.unwrap();
-    assert!(before.contains_key(&server), "it was looked at");
+    // From before the first look, which takes its time where there are containers, until the second.
     let mut busy = Command::new("sh")
         .args(["-c", "while :; do :; done"])
         .spawn()
         .unwrap();
+    once(&hands, &mut before).await.unwrap();
+    assert!(before.contains_key(&server), "it was looked at");
     sleep(Duration::from_secs(4)).await;
     once(&hands, &mut before).await.unwrap();
     busy.kill().unwrap();
