@@ -9,13 +9,13 @@ use axum::{
 use chrono::{TimeDelta, Utc};
 use futures::StreamExt;
 use ocore_domain::{
-    OrganizationId, SessionId, Topic, UserId, WorkerId,
+    OrganizationId, SessionId, Topic, UserId,
     access::{Permissions, Scope},
     operation::{Event, Level, OperationState},
 };
 use ocore_store::{
     changes,
-    operations::{self as rows, Claimed, Finish},
+    operations::{self as rows, Finish},
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -23,7 +23,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::{callers, support::Client};
+use crate::{
+    callers,
+    support::{Client, claimed},
+};
 
 /// In how long two people see the same.
 const SOON: Duration = Duration::from_secs(2);
@@ -143,22 +146,6 @@ async fn member(pool: &PgPool, name: &str) -> (UserId, SessionId, String) {
         session,
         callers::access_token(user, session, TimeDelta::hours(1)),
     )
-}
-
-async fn claimed(client: &Client) -> Claimed {
-    client
-        .post("/api/servers", json!({"name": "one", "authMethod": "local"}))
-        .await
-        .ok(202);
-    let worker = WorkerId::new();
-    let mut conn = client.store.connection().await.unwrap();
-    rows::register_worker(&mut conn, worker, "test", 1).await.unwrap();
-    let tx = client.store.begin().await.unwrap();
-    rows::claim(tx, worker, &["server_validate".to_owned()], 1, 1)
-        .await
-        .unwrap()
-        .pop()
-        .unwrap()
 }
 
 #[sqlx::test(migrations = "../store/migrations")]

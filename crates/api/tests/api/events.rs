@@ -6,7 +6,7 @@ use axum::body::Body;
 use chrono::Utc;
 use futures::StreamExt;
 use ocore_domain::{
-    OperationId, WorkerId,
+    OperationId,
     operation::{Event, Level, OperationState},
 };
 use ocore_store::operations::{self as rows, Claimed, Finish};
@@ -14,24 +14,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::time::timeout;
 
-use crate::support::Client;
-
-/// An operation that this test runs itself.
-async fn claimed(client: &Client) -> Claimed {
-    client
-        .post("/api/servers", json!({"name": "one", "authMethod": "local"}))
-        .await
-        .ok(202);
-    let worker = WorkerId::new();
-    let mut conn = client.store.connection().await.unwrap();
-    rows::register_worker(&mut conn, worker, "test", 1).await.unwrap();
-    let tx = client.store.begin().await.unwrap();
-    rows::claim(tx, worker, &["server_validate".to_owned()], 1, 1)
-        .await
-        .unwrap()
-        .pop()
-        .unwrap()
-}
+use crate::support::{Client, claimed};
 
 async fn say(client: &Client, claim: &Claimed, seqs: std::ops::RangeInclusive<i64>) {
     let line = |seq| Event {

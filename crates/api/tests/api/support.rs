@@ -11,7 +11,7 @@ use chrono::{TimeDelta, Utc};
 use http_body_util::BodyExt;
 use ocore_api::{Api, Installation, Proxies, Settings, Signup, limits::Quotas};
 use ocore_domain::{
-    OrganizationId, RoleId, ServerId, UserId,
+    OrganizationId, RoleId, ServerId, UserId, WorkerId,
     access::{Permissions, Scope, SystemRole},
     server::{DockerRoute, Privilege, ServerFacts, ServerStatus},
 };
@@ -22,6 +22,7 @@ use ocore_store::{
     api_keys::{self, NewApiKey},
     members,
     notifications::Notifications,
+    operations::{self as rows, Claimed},
     roles, servers,
 };
 use secrecy::ExposeSecret;
@@ -371,4 +372,21 @@ fn facts() -> ServerFacts {
         boot_id: "b".into(),
         observed_at: Utc::now(),
     }
+}
+
+/// An operation that this test runs itself.
+pub(crate) async fn claimed(client: &Client) -> Claimed {
+    client
+        .post("/api/servers", json!({"name": "one", "authMethod": "local"}))
+        .await
+        .ok(202);
+    let worker = WorkerId::new();
+    let mut conn = client.store.connection().await.unwrap();
+    rows::register_worker(&mut conn, worker, "test", 1).await.unwrap();
+    let tx = client.store.begin().await.unwrap();
+    rows::claim(tx, worker, &["server_validate".to_owned()], 1, 1)
+        .await
+        .unwrap()
+        .pop()
+        .unwrap()
 }
