@@ -10,10 +10,12 @@ use crate::{
 
 /// Builds `ocore` and the benchmarks in release mode, and runs one of them or all.
 pub(crate) fn command(which: &str) -> Result<()> {
-    if ["dashboard", "all"].contains(&which) {
-        // The binary takes it in.
-        web::command(false)?;
-    }
+    // First: the binary takes in what is built here.
+    let browser = if ["dashboard", "all"].contains(&which) {
+        Some(web::bench()?)
+    } else {
+        None
+    };
     if !["queue", "list", "agent", "ingest"].contains(&which) {
         run(&mut cargo(&["build", "--release", "--package", "ocore"]))?;
     }
@@ -26,8 +28,7 @@ pub(crate) fn command(which: &str) -> Result<()> {
         .current_dir(&folder)
         .env("CARGO_TARGET_DIR", workspace::target())
         .env("OCORE_BENCH_BINARY", workspace::target().join("release/ocore"));
-    if ["dashboard", "all"].contains(&which) {
-        let (node, script) = web::bench()?;
+    if let Some((node, script)) = browser {
         bench
             .env("OCORE_BENCH_NODE", node)
             .env("OCORE_BENCH_BROWSER", script);
