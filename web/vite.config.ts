@@ -2,6 +2,7 @@ import adapter from '@sveltejs/adapter-static';
 import { sveltekit } from '@sveltejs/kit/vite';
 import tailwindcss from '@tailwindcss/vite';
 import { defineConfig } from 'vite';
+import { codeSplitting } from './chunks.ts';
 
 // While developing, the API is asked of an `ocore serve` beside it.
 const api = process.env.OCORE_API_URL ?? 'http://127.0.0.1:8080';
@@ -16,5 +17,6 @@ export default defineConfig({
       compilerOptions: { runes: true },
     }),
   ],
+  environments: { client: { build: { rolldownOptions: { output: { codeSplitting } } } } },
   server: { proxy: { '/api': api, '/health': api } },
 });

@@ -20,19 +20,51 @@ export function speak(language: Language) {
   location.reload();
 }
 
-/** Loads the words. Before this nothing can be said. */
-export async function learn(): Promise<void> {
+/** The pages that need no other words than those loaded first. */
+const FIRST = ['/', '/o/[org]'];
+
+const words = {
+  en: { first: () => import('./en/first.ts'), rest: () => import('./en/rest.ts') },
+  fr: { first: () => import('./fr/first.ts'), rest: () => import('./fr/rest.ts') },
+};
+let first: Promise<void> | undefined;
+let rest: Promise<void> | undefined;
+
+/** Loads the words of a page, by its route. Before this nothing can be said. */
+export async function learn(route: string | null): Promise<void> {
+  first ??= begin().catch((error: unknown) => {
+    first = undefined;
+    throw error;
+  });
+  const both = [first];
+  if (route === null || !FIRST.includes(route)) {
+    rest ??= goOn().catch((error: unknown) => {
+      rest = undefined;
+      throw error;
+    });
+    both.push(rest);
+  }
+  await Promise.all(both);
+}
+
+async function begin() {
   const lng = language();
   document.documentElement.lang = lng;
-  const words = lng === 'fr' ? await import('./fr') : await import('./en');
+  const { default: known } = await words[lng].first();
   await i18next.init({
     lng,
-    resources: { [lng]: words.default },
+    resources: { [lng]: known },
     defaultNS: 'common',
     // Svelte escapes what it shows.
     interpolation: { escapeValue: false },
     returnNull: false,
   });
+}
+
+async function goOn() {
+  const lng = language();
+  const [{ default: known }] = await Promise.all([words[lng].rest(), first]);
+  for (const [area, said] of Object.entries(known)) i18next.addResourceBundle(lng, area, said);
 }
 
 /** Says something: `t('servers:add')`, `t('common:of', { count: 3 })`. */

@@ -1,9 +1,10 @@
 import 'i18next';
-import type words from './en';
+import type first from './en/first';
+import type rest from './en/rest';
 
 declare module 'i18next' {
   interface CustomTypeOptions {
     defaultNS: 'common';
-    resources: typeof words;
+    resources: typeof first & typeof rest;
   }
 }

@@ -2,11 +2,8 @@ import access from './access.json';
 import account from './account.json';
 import admin from './admin.json';
 import alerts from './alerts.json';
-import common from './common.json';
 import instances from './instances.json';
-import operations from './operations.json';
-import overview from './overview.json';
 import servers from './servers.json';
 import start from './start.json';
 
-export default { access, account, admin, alerts, common, instances, operations, overview, servers, start };
+export default { access, account, admin, alerts, instances, servers, start };
