@@ -39,7 +39,7 @@ pub use agent_source::{AGENT_VERSION, AgentSource};
 pub use command::{cancel, retry};
 pub use hands::Hands;
 pub use logs::container_logs;
-pub use noop::noop;
+pub use noop::{noop, noop_in_steps};
 pub use ocore_odoo::Version;
 pub use pulse::Pulse;
 pub use runtime::{Runtime, RuntimeConfig};
@@ -59,6 +59,7 @@ static DEFINITIONS: &[&Definition] = &[
     &instance_stop::DEFINITION,
     &instance_update::DEFINITION,
     &noop::DEFINITION,
+    &noop::IN_STEPS,
     &organization_delete::DEFINITION,
     &server_drain::DEFINITION,
     &server_remove::DEFINITION,

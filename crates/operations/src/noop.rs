@@ -1,9 +1,9 @@
-//! An operation that does nothing: what the queue itself costs, for the benchmark.
+//! Operations that do nothing: what the queue and the engine themselves cost, for the benchmarks.
 
-use ocore_domain::OrganizationId;
+use ocore_domain::{OrganizationId, Problem};
 use ocore_store::operations::NewOperation;
 
-use crate::engine::{Definition, Settle};
+use crate::engine::{Ctx, Definition, Settle, secs, step};
 
 pub(crate) static DEFINITION: Definition = Definition {
     kind: "noop",
@@ -12,18 +12,53 @@ pub(crate) static DEFINITION: Definition = Definition {
     secrets: None,
 };
 
+pub(crate) static IN_STEPS: Definition = Definition {
+    kind: "noop_in_steps",
+    steps: &[
+        step!(first, "First", secs(5)),
+        step!(second, "Second", secs(5)),
+        step!(third, "Third", secs(5)),
+    ],
+    settle: Settle::Nothing,
+    secrets: None,
+};
+
 /// An operation that does nothing, one at a time for each key.
 pub fn noop(serial_key: Option<String>) -> NewOperation {
+    of(&DEFINITION, serial_key)
+}
+
+/// The same in three steps, each recorded as those of any other are.
+pub fn noop_in_steps(serial_key: Option<String>) -> NewOperation {
+    of(&IN_STEPS, serial_key)
+}
+
+fn of(definition: &Definition, serial_key: Option<String>) -> NewOperation {
     NewOperation {
         organization_id: OrganizationId::DEFAULT,
-        kind: DEFINITION.kind,
+        kind: definition.kind,
         subject: None,
         server_id: None,
         params: serde_json::json!({}),
         serial_key,
         group_key: None,
         priority: 0,
-        steps: Vec::new(),
+        steps: definition.step_rows(),
         retry_of: None,
     }
+}
+
+#[expect(clippy::unused_async, reason = "an action is asynchronous")]
+async fn first(_: &Ctx) -> Result<(), Problem> {
+    Ok(())
+}
+
+#[expect(clippy::unused_async, reason = "an action is asynchronous")]
+async fn second(_: &Ctx) -> Result<(), Problem> {
+    Ok(())
+}
+
+#[expect(clippy::unused_async, reason = "an action is asynchronous")]
+async fn third(_: &Ctx) -> Result<(), Problem> {
+    Ok(())
 }

@@ -20,7 +20,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Hands,
-    engine::{self, Definition, LetGo, Limits},
+    engine::{self, Definition, LetGo, Limits, Recorder},
     faults::Faults,
     only_waits,
 };
@@ -44,6 +44,7 @@ pub(crate) struct Config {
 
 pub(crate) struct Worker {
     hands: Hands,
+    recorder: Recorder,
     config: Config,
     id: Mutex<WorkerId>,
     room: Arc<Semaphore>,
@@ -68,6 +69,7 @@ impl Worker {
         operations::register_worker(&mut conn, id, &host, std::process::id()).await?;
         drop(conn);
         let worker = Arc::new(Self {
+            recorder: Recorder::start(hands.store().clone()),
             hands,
             room: Arc::new(Semaphore::new(config.concurrency)),
             config,
@@ -222,6 +224,7 @@ impl Worker {
         tracing::info!(operation = %id, kind, attempt = claim.attempt, "operation claimed");
         let ended = engine::run(
             self.hands.clone(),
+            self.recorder.clone(),
             definition,
             claim.clone(),
             self.config.faults.clone(),

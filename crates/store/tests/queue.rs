@@ -14,7 +14,7 @@ use ocore_domain::{
 };
 use ocore_store::{
     Sealer, Store,
-    operations::{self, Claimed, Finish, NewOperation},
+    operations::{self, Claimed, Finish, NewOperation, StepChange},
 };
 use serde_json::json;
 use sqlx::PgPool;
@@ -241,9 +241,10 @@ async fn a_lost_worker_is_found_out_and_cannot_write_any_more(pool: PgPool) {
     let new = queue.claim(other, 1, 1).await.remove(0);
     for (claim, valid) in [(&old, false), (&new, true)] {
         assert_eq!(
-            operations::set_step(&mut conn, claim, 0, Running, None)
+            operations::record(&mut conn, &[StepChange::of(claim, 0, Running)], &[])
                 .await
-                .unwrap(),
+                .unwrap()
+                .contains(&claim.id),
             valid
         );
     }

@@ -3,6 +3,8 @@
 mod context;
 mod definition;
 mod output;
+mod patience;
+mod recorder;
 mod redact;
 mod run;
 #[cfg(test)]
@@ -12,5 +14,6 @@ pub(crate) use context::Ctx;
 pub(crate) use definition::{Action, Before, Definition, End, INSTANCE_SECRETS, Settle, Step, secs};
 pub(crate) use definition::{settle_instance, step};
 pub(crate) use output::Output;
+pub(crate) use recorder::Recorder;
 pub(crate) use redact::Redactor;
 pub(crate) use run::{LetGo, Limits, end, run};

@@ -8,13 +8,16 @@ use ocore_domain::{
 };
 use ocore_store::{
     PgConnection, Store,
-    operations::{self, Claimed, Finish},
+    operations::{self, Claimed, Finish, StepChange},
 };
 use rand::RngExt;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Action, Ctx, Definition, End, Output, Step};
+use super::{
+    Action, Ctx, Definition, End, Output, Recorder, Settle, Step,
+    patience::{Pauses, persist},
+};
 use crate::{
     Hands,
     faults::{Faults, Point},
@@ -51,56 +54,9 @@ pub(crate) enum LetGo {
     Released,
 }
 
-/// Writes to oCore's own database, waiting while it is away. What it refuses for good lets the operation go.
-///
-/// A macro, because a closure that lends to its future cannot be sent to another thread yet.
-macro_rules! persist {
-    ($write:block) => {{
-        let mut pauses = Pauses::default();
-        loop {
-            let written: Result<_, ocore_store::Error> = async { $write }.await;
-            match written {
-                Ok(value) => break Ok(value),
-                Err(error) => {
-                    if let Err(let_go) = pauses.after(&error).await {
-                        break Err(let_go);
-                    }
-                }
-            }
-        }
-    }};
-}
-
-/// The pauses between attempts to write, 3 minutes in all.
-struct Pauses {
-    left: u32,
-    next: Duration,
-}
-
-impl Default for Pauses {
-    fn default() -> Self {
-        Self {
-            left: 40,
-            next: Duration::from_millis(100),
-        }
-    }
-}
-
-impl Pauses {
-    async fn after(&mut self, error: &ocore_store::Error) -> Result<(), LetGo> {
-        if !error.is_unavailable() || self.left == 0 {
-            tracing::error!(%error, "the state of an operation could not be written");
-            return Err(LetGo::Fenced);
-        }
-        sleep(self.next).await;
-        self.left -= 1;
-        self.next = (self.next * 2).min(Duration::from_secs(5));
-        Ok(())
-    }
-}
-
 pub(crate) struct Run {
     hands: Hands,
+    recorder: Recorder,
     definition: &'static Definition,
     claim: Claimed,
     faults: Arc<dyn Faults>,
@@ -113,6 +69,7 @@ pub(crate) struct Run {
 /// Runs a claimed operation to its end, unless it has to be let go.
 pub(crate) async fn run(
     hands: Hands,
+    recorder: Recorder,
     definition: &'static Definition,
     claim: Claimed,
     faults: Arc<dyn Faults>,
@@ -120,12 +77,17 @@ pub(crate) async fn run(
     stopping: CancellationToken,
 ) -> Result<OperationState, LetGo> {
     let store = hands.store().clone();
-    let first = persist!({ operations::last_seq(&mut *store.connection().await?, claim.id).await })?;
-    let output = Output::start(store.clone(), claim.clone(), first + 1);
+    let last = if is_first(&claim) {
+        0
+    } else {
+        persist!({ operations::last_seq(&mut *store.connection().await?, claim.id).await })?
+    };
+    let output = Output::start(store.clone(), claim.clone(), last + 1);
     let cancelled = CancellationToken::new();
     let watch = tokio::spawn(watch_for_cancel(hands.clone(), claim.clone(), cancelled.clone()));
     let run = Run {
         hands,
+        recorder,
         definition,
         claim,
         faults,
@@ -140,33 +102,46 @@ pub(crate) async fn run(
     ended
 }
 
+/// Whether nobody worked at it before. Then nothing was said, and no step was begun: its first change waits for the disk, and
+/// for the claim before it.
+const fn is_first(claim: &Claimed) -> bool {
+    claim.attempt == 1
+}
+
 /// Hears of the wish to stop, by notification or, should that be lost, by looking.
 async fn watch_for_cancel(hands: Hands, claim: Claimed, cancelled: CancellationToken) {
     let mut changes = hands.notifications().operations();
+    // Most operations that are over in a moment need not look: a wish from before the claim is rare, and is seen then.
+    let mut pause = Duration::from_millis(100);
     loop {
+        let changed = async { while changes.recv().await.is_ok_and(|id| id != claim.id) {} };
+        let _ = timeout(pause, changed).await;
+        pause = Duration::from_secs(2);
         let asked =
             async { operations::cancel_requested(&mut *hands.store().connection().await?, claim.id).await };
         if asked.await.unwrap_or(false) {
             cancelled.cancel();
             return;
         }
-        let changed = async { while changes.recv().await.is_ok_and(|id| id != claim.id) {} };
-        let _ = timeout(Duration::from_secs(2), changed).await;
     }
 }
 
 impl Run {
     async fn to_the_end(&self) -> Result<OperationState, LetGo> {
         self.keep_secrets().await?;
-        let states = self.step_states().await?;
-        let turned = if self.claim.state == OperationState::Undoing {
+        let reason = if self.claim.state == OperationState::Undoing {
             let reason = self.claim.error.as_ref().map(|error| error.0.clone());
-            Some(reason.unwrap_or_else(|| Problem::internal("the reason was lost")))
+            reason.unwrap_or_else(|| Problem::internal("the reason was lost"))
         } else {
-            self.forward(&states).await?
-        };
-        let Some(reason) = turned else {
-            return self.end(OperationState::Done, None).await;
+            let states = if is_first(&self.claim) {
+                Vec::new()
+            } else {
+                self.step_states().await?
+            };
+            match self.forward(&states).await? {
+                Ok(last) => return self.done(last).await,
+                Err(reason) => reason,
+            }
         };
         let states = self.step_states().await?;
         if self
@@ -233,18 +208,23 @@ impl Run {
         Ok(rows?.into_iter().map(|row| row.state).collect())
     }
 
-    /// Goes on from the first step that is not done; answers why it turned round, if it did.
-    async fn forward(&self, states: &[StepState]) -> Result<Option<Problem>, LetGo> {
+    /// Goes on from the first step that is not done; answers that the last one is done, which is still to be recorded, or why
+    /// it turned round.
+    async fn forward(&self, states: &[StepState]) -> Result<Result<Option<StepChange>, Problem>, LetGo> {
         let mut no_way_back = false;
+        // The step before: that it is done is recorded with what comes next.
+        let mut done: Option<StepChange> = None;
         for (position, step, state) in self.steps(states) {
             no_way_back |= step.irreversible && state != StepState::Pending;
             if state == StepState::Done {
                 continue;
             }
             if self.cancelled.is_cancelled() && !no_way_back {
-                return Ok(Some(self.turn(None, cancelled()).await?));
+                self.record(done).await?;
+                return Ok(Err(self.turn(None, cancelled()).await?));
             }
             if self.stopping.is_cancelled() {
+                self.record(done).await?;
                 return Err(self.release().await);
             }
             if state == StepState::Running {
@@ -255,8 +235,9 @@ impl Run {
                 );
             }
             no_way_back |= step.irreversible;
-            self.set(position, StepState::Running, None).await?;
-            let done = self
+            let begun = StepChange::of(&self.claim, position, StepState::Running);
+            self.record(done.take().into_iter().chain([begun])).await?;
+            let ended = self
                 .attempt(
                     step,
                     step.action,
@@ -265,13 +246,13 @@ impl Run {
                     !no_way_back,
                 )
                 .await?;
-            if let Err(problem) = done {
-                return Ok(Some(self.turn(Some((position, step)), problem).await?));
+            if let Err(problem) = ended {
+                return Ok(Err(self.turn(Some((position, step)), problem).await?));
             }
             self.output.flush().await;
-            self.set(position, StepState::Done, None).await?;
+            done = Some(StepChange::of(&self.claim, position, StepState::Done));
         }
-        Ok(None)
+        Ok(Ok(done))
     }
 
     /// Takes back what was done, newest first; answers what could not be.
@@ -385,17 +366,30 @@ impl Run {
     }
 
     async fn set(&self, position: i16, state: StepState, error: Option<&Problem>) -> Result<(), LetGo> {
-        let valid = persist!({
-            operations::set_step(
-                &mut *self.store().connection().await?,
-                &self.claim,
-                position,
-                state,
-                error,
-            )
+        self.record([StepChange::of(&self.claim, position, state).with(error)])
             .await
-        });
-        if valid? { Ok(()) } else { Err(LetGo::Fenced) }
+    }
+
+    async fn record(&self, changes: impl IntoIterator<Item = StepChange>) -> Result<(), LetGo> {
+        let changes: Vec<StepChange> = changes.into_iter().collect();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.recorder.record(self.claim.id, changes, None).await
+    }
+
+    /// Ends an operation whose last step is done: in one with that, unless there is a subject to settle.
+    async fn done(&self, last: Option<StepChange>) -> Result<OperationState, LetGo> {
+        if !matches!(self.definition.settle, Settle::Nothing) {
+            self.record(last).await?;
+            return self.end(OperationState::Done, None).await;
+        }
+        self.output.flush().await;
+        let end = Finish::of(&self.claim, OperationState::Done);
+        self.recorder
+            .record(self.claim.id, last.into_iter().collect(), Some(end))
+            .await?;
+        Ok(OperationState::Done)
     }
 
     async fn end(&self, state: OperationState, error: Option<Problem>) -> Result<OperationState, LetGo> {

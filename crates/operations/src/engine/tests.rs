@@ -10,14 +10,14 @@ use ocore_domain::{
 use ocore_store::{
     Sealer, Store,
     notifications::Notifications,
-    operations::{self, Claimed, NewOperation, Operation},
+    operations::{self, Claimed, NewOperation, Operation, StepChange},
 };
 use secrecy::SecretString;
 use sqlx::PgPool;
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Action, Ctx, Definition, LetGo, Limits, Settle, run, secs, step};
+use super::{Action, Ctx, Definition, LetGo, Limits, Recorder, Settle, run, secs, step};
 use crate::{
     Hands,
     faults::{Faults, NoFaults, Point},
@@ -204,6 +204,7 @@ impl Engine {
         };
         tokio::spawn(run(
             self.hands.clone(),
+            Recorder::start(self.hands.store().clone()),
             definition,
             claim,
             faults,
@@ -405,15 +406,18 @@ async fn a_lost_undo_is_gone_on_with_as_an_undo(pool: PgPool) {
     let (lost, claim) = engine.claim().await;
     // Lost as soon as it has turned round.
     let mut conn = engine.hands.store().connection().await.unwrap();
-    for (position, state) in [(0, StepState::Done), (1, StepState::Done), (2, StepState::Done)] {
-        operations::set_step(&mut conn, &claim, position, state, None)
-            .await
-            .unwrap();
-    }
     let reason = Problem::new(Code::CommandFailed, "three failed", "Mend it.");
-    operations::set_step(&mut conn, &claim, 3, StepState::Failed, None)
-        .await
-        .unwrap();
+    let steps = [
+        StepState::Done,
+        StepState::Done,
+        StepState::Done,
+        StepState::Failed,
+    ];
+    let changes: Vec<_> = (0..)
+        .zip(steps)
+        .map(|(at, state)| StepChange::of(&claim, at, state))
+        .collect();
+    operations::record(&mut conn, &changes, &[]).await.unwrap();
     assert!(operations::start_undo(&mut conn, &claim, &reason).await.unwrap());
     drop(conn);
     engine.lose(lost).await;

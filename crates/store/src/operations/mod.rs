@@ -24,7 +24,7 @@ pub use read::{
     Filter, cancel, cancel_requested, find, get, is_open, list, newest_for_subject, newest_part, open_beside,
     open_for_subject, parts_done, steps_of, still_open,
 };
-pub use steps::{hold, set_result, set_step, start_undo};
+pub use steps::{StepChange, hold, record, set_result, start_undo};
 
 use crate::{Result, notifications};
 

@@ -1,41 +1,105 @@
 //! Steps as they go on. Every write names its claim: a resurrected worker's write misses.
 
 use ocore_domain::{OperationId, Problem, operation::StepState};
+use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
 
-use super::Claimed;
-use crate::{Result, notifications};
+use super::{Claimed, Finish};
+use crate::{Error, Result, notifications};
 
-/// Sets a step's state; false when the claim is no longer valid and the worker must stop.
-pub async fn set_step(
-    conn: &mut PgConnection,
-    claim: &Claimed,
+/// A step that goes on, and the claim in whose name.
+#[derive(Clone, Debug)]
+pub struct StepChange {
+    id: OperationId,
+    token: Uuid,
     position: i16,
     state: StepState,
-    error: Option<&Problem>,
-) -> Result<bool> {
-    // Told in the same statement: one commit for both.
-    let set = sqlx::query!(
+    error: Option<Problem>,
+}
+
+impl StepChange {
+    /// A step of a claimed operation, by its place in the table.
+    pub const fn of(claim: &Claimed, position: i16, state: StepState) -> Self {
+        Self {
+            id: claim.id,
+            token: claim.token,
+            position,
+            state,
+            error: None,
+        }
+    }
+
+    /// With what went wrong.
+    pub fn with(self, error: Option<&Problem>) -> Self {
+        Self {
+            error: error.cloned(),
+            ..self
+        }
+    }
+}
+
+/// Sets steps' states, of many operations at once, and ends those that are named; answers the operations whose claim was
+/// still valid. Of any other nothing was written, and its worker must stop. No step may be there twice.
+pub async fn record(
+    conn: &mut PgConnection,
+    changes: &[StepChange],
+    ends: &[Finish],
+) -> Result<Vec<OperationId>> {
+    let ids: Vec<Uuid> = changes.iter().map(|change| change.id.uuid()).collect();
+    let tokens: Vec<Uuid> = changes.iter().map(|change| change.token).collect();
+    let positions: Vec<i16> = changes.iter().map(|change| change.position).collect();
+    let states: Vec<String> = changes
+        .iter()
+        .map(|change| change.state.as_str().to_owned())
+        .collect();
+    let errors: Vec<Option<Value>> = changes
+        .iter()
+        .map(|change| change.error.as_ref().map(serde_json::to_value).transpose())
+        .collect::<Result<_, _>>()
+        .map_err(|error| Error::Row(error.to_string()))?;
+    let ended: Vec<Uuid> = ends.iter().map(|end| end.id.uuid()).collect();
+    let ended_tokens: Vec<Uuid> = ends.iter().map(|end| end.token).collect();
+    let ended_states: Vec<String> = ends.iter().map(|end| end.state.as_str().to_owned()).collect();
+    // Told in the same statement: one commit for all of it.
+    let valid = sqlx::query!(
         r#"with changed as (
-               update operation_steps s set state = $4, error = coalesce($5, s.error),
-                   started_at = case when $4 = 'running' then coalesce(s.started_at, now()) else s.started_at end,
-                   finished_at = case when $4 in ('done', 'failed', 'undone', 'undo_failed') then now() else null end
-               from operations o
-               where s.operation_id = $1 and s.position = $3 and o.id = s.operation_id and o.claim_token = $2
+               update operation_steps s set state = c.state, error = coalesce(c.error, s.error),
+                   started_at = case when c.state = 'running' then coalesce(s.started_at, now()) else s.started_at end,
+                   finished_at = case when c.state in ('done', 'failed', 'undone', 'undo_failed') then now() end
+               from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::jsonb[])
+                       as c (id, token, position, state, error),
+                   operations o
+               where s.operation_id = c.id and s.position = c.position and o.id = c.id and o.claim_token = c.token
                    and o.worker_id is not null
-               returning 1
+               returning s.operation_id as id
+           ), finished as (
+               update operations o set state = e.state, finished_at = now(), worker_id = null
+               from unnest($6::uuid[], $7::uuid[], $8::text[]) as e (id, token, state)
+               where o.id = e.id and o.claim_token = e.token and o.worker_id is not null
+               returning o.id
+           ), freed as (
+               delete from operation_leases l where l.operation_id = any(array(select id from finished))
+           ), told as (
+               -- Their leases are free: the next with the same key may go.
+               select pg_notify($10, '') from (select from finished limit 1) as any_end
            )
-           select exists (select from changed) as "valid!", pg_notify($6, $1::text)"#,
-        claim.id as OperationId,
-        claim.token,
-        position,
-        state as StepState,
-        error.map(Json) as Option<Json<&Problem>>,
+           select id as "id!: OperationId", pg_notify($9, id::text), (select count(*) from told) as told
+           from (select id from changed union select id from finished) as valid"#,
+        &ids,
+        &tokens,
+        &positions,
+        &states,
+        &errors as &[Option<Value>],
+        &ended,
+        &ended_tokens,
+        &ended_states,
         notifications::OPERATION,
+        notifications::QUEUE,
     )
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(set.valid)
+    Ok(valid.into_iter().map(|row| row.id).collect())
 }
 
 /// Turns a running operation round, for the reason given; false when the claim is no longer valid.

@@ -1,0 +1,94 @@
+//! Writes how operations go on: what those of one worker have to write at the same time goes in one statement, with one wait
+//! for the disk. Alone, a change is written at once.
+
+use std::collections::HashSet;
+
+use ocore_domain::OperationId;
+use ocore_store::{
+    Store,
+    operations::{self, Finish, StepChange},
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    LetGo,
+    patience::{Pauses, persist},
+};
+
+/// Changes that wait to be written; who has more to write waits too.
+const WAITING: usize = 1024;
+/// Operations whose changes are written at once.
+const BATCH: usize = 256;
+
+/// What one operation has to write: changes of its steps, and perhaps its end.
+struct Record {
+    id: OperationId,
+    changes: Vec<StepChange>,
+    end: Option<Finish>,
+    written: oneshot::Sender<Result<bool, LetGo>>,
+}
+
+/// Takes what the operations of a worker have to write.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorder(mpsc::Sender<Record>);
+
+impl Recorder {
+    /// Starts the writer. It ends when every clone is dropped.
+    pub(crate) fn start(store: Store) -> Self {
+        let (records, inbox) = mpsc::channel(WAITING);
+        tokio::spawn(write(store, inbox));
+        Self(records)
+    }
+
+    /// Writes for an operation, waiting while the database is away; its worker lets it go when the claim is no longer valid.
+    pub(crate) async fn record(
+        &self,
+        id: OperationId,
+        changes: Vec<StepChange>,
+        end: Option<Finish>,
+    ) -> Result<(), LetGo> {
+        let (written, answer) = oneshot::channel();
+        let record = Record {
+            id,
+            changes,
+            end,
+            written,
+        };
+        self.0.send(record).await.map_err(|_| LetGo::Fenced)?;
+        match answer.await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Err(let_go)) => Err(let_go),
+            Ok(Ok(false)) | Err(_) => Err(LetGo::Fenced),
+        }
+    }
+}
+
+async fn write(store: Store, mut inbox: mpsc::Receiver<Record>) {
+    let mut batch = Vec::new();
+    while inbox.recv_many(&mut batch, BATCH).await > 0 {
+        let all: Vec<Record> = std::mem::take(&mut batch);
+        let together = at_once(&store, &all).await;
+        for record in all {
+            let written = match &together {
+                Ok(valid) => Ok(valid.contains(&record.id)),
+                // One of them may be refused, and that must not be the others' fault.
+                Err(_) => at_once(&store, std::slice::from_ref(&record))
+                    .await
+                    .map(|valid| valid.contains(&record.id)),
+            };
+            // Its worker may have let it go meanwhile.
+            let _ = record.written.send(written);
+        }
+    }
+}
+
+/// Writes several in one statement; answers those whose claim was still valid.
+async fn at_once(store: &Store, records: &[Record]) -> Result<HashSet<OperationId>, LetGo> {
+    let changes: Vec<StepChange> = records
+        .iter()
+        .flat_map(|record| record.changes.iter().cloned())
+        .collect();
+    let ends: Vec<Finish> = records.iter().filter_map(|record| record.end.clone()).collect();
+    let valid = persist!({ operations::record(&mut *store.connection().await?, &changes, &ends).await });
+    Ok(valid?.into_iter().collect())
+}
