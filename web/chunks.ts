@@ -4,25 +4,20 @@ const here = import.meta.dirname;
 
 /**
  * How what is built is put into files. Left alone, each set of pages that shares something gets a file for it, and the overview
- * takes sixty requests. So what every page needs is one file, and what the overview and the frame around it need is another.
+ * takes sixty requests, one after another as they are found out. So what the overview needs, which is most of what any page
+ * needs, is one file, and is asked for with the first page.
  */
 export const codeSplitting: Rolldown.CodeSplittingOptions = {
   groups: [
     {
-      name: needed('frame', [
+      name: needed('first', [
         `${here}/node_modules/@sveltejs/kit/src/runtime/client/client.js`,
         `${here}/src/routes/+layout.svelte`,
         `${here}/src/routes/+layout.ts`,
-      ]),
-      priority: 2,
-    },
-    {
-      name: needed('organization', [
         `${here}/src/routes/o/[org]/+layout.svelte`,
         `${here}/src/routes/o/[org]/+layout.ts`,
         `${here}/src/routes/o/[org]/+page.svelte`,
       ]),
-      priority: 1,
     },
   ],
 };

@@ -128,7 +128,18 @@ async fn history(pool: &PgPool, figures: &mut Figures) -> Result<()> {
     )
     .execute(pool)
     .await?;
-    let instances = sqlx::query(
+    let instances = week_of_instances(pool).await?;
+    #[expect(clippy::cast_precision_loss, reason = "far from 2^52")]
+    let rows = (servers.rows_affected() + instances) as f64;
+    figures.add("rollups of 7 days by 10 minutes", rows / 1e6, "M rows", None);
+    println!("  filled in {:.0} s", began.elapsed().as_secs_f64());
+    sqlx::query("vacuum analyze").execute(pool).await?;
+    Ok(())
+}
+
+/// Those of every instance; answers how many rows they are.
+pub async fn week_of_instances(pool: &PgPool) -> Result<u64> {
+    let rows = sqlx::query(
         "insert into instance_rollups
          select 600, i.organization_id, i.id, i.server_id, t, 60, 600, random() * 100, 90, 5e8, 6e8, 2e9, 1, 0, 1e6, 1e6, 1e6,
              1e6, 9, 4, 5e8, 3, 900, 500, 1e9, 1e9
@@ -137,12 +148,7 @@ async fn history(pool: &PgPool, figures: &mut Figures) -> Result<()> {
     )
     .execute(pool)
     .await?;
-    #[expect(clippy::cast_precision_loss, reason = "far from 2^52")]
-    let rows = (servers.rows_affected() + instances.rows_affected()) as f64;
-    figures.add("rollups of 7 days by 10 minutes", rows / 1e6, "M rows", None);
-    println!("  filled in {:.0} s", began.elapsed().as_secs_f64());
-    sqlx::query("vacuum analyze").execute(pool).await?;
-    Ok(())
+    Ok(rows.rows_affected())
 }
 
 async fn charts_of(store: &Store, fleet: &Fleet, figures: &mut Figures, when: &str) -> Result<()> {
@@ -194,7 +200,7 @@ async fn charts_of(store: &Store, fleet: &Fleet, figures: &mut Figures, when: &s
 }
 
 /// A push as it comes over the wire, without its times.
-fn push(instances: &[InstanceId]) -> Batch {
+pub fn push(instances: &[InstanceId]) -> Batch {
     let container = |instance: &InstanceId| Container {
         name: format!("ocore-{instance}"),
         instance: Some(instance.to_string()),
@@ -522,7 +528,7 @@ fn postgres_cpu(directory: &Path) -> Result<f64> {
 }
 
 /// User and system time, and those of children that have ended, in that order.
-fn cpu_of(stat: &str, which: std::ops::Range<usize>) -> Result<f64> {
+pub fn cpu_of(stat: &str, which: std::ops::Range<usize>) -> Result<f64> {
     let text = fs::read_to_string(stat)?;
     let (_, rest) = text.rsplit_once(')').context("not a stat file")?;
     let times: Vec<f64> = rest

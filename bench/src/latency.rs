@@ -8,7 +8,7 @@ use ocore_operations::{Hands, noop};
 use ocore_store::{Store, notifications::Notifications, operations};
 use tokio::time::sleep;
 
-use crate::queue::{settle, start};
+use crate::queue::{empty, settle, start};
 
 /// How many are enqueued, one at a time.
 pub const SAMPLES: usize = 500;
@@ -20,9 +20,7 @@ pub const PAUSE: Duration = Duration::from_millis(15);
 /// A no-op ends where any other would start its first step, so `finished_at`, the time at which the transaction that
 /// ends it begins, is an upper bound of its start.
 pub async fn ours(store: &Store) -> Result<Vec<f64>> {
-    sqlx::query("truncate operations cascade")
-        .execute(store.pool())
-        .await?;
+    empty(store.pool()).await?;
     // What the backlogs have left to be written is not what is measured here.
     settle(store.pool(), "operations").await?;
     let notifications = Notifications::listen(store.pool().clone());

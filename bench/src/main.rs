@@ -4,6 +4,7 @@ mod agent;
 mod create;
 mod dashboard;
 mod graphile;
+mod graphile_node;
 mod ingest;
 mod latency;
 mod list;
@@ -11,6 +12,8 @@ mod memory;
 mod ocore;
 mod queue;
 mod report;
+mod scale;
+mod steps;
 
 use std::path::PathBuf;
 
@@ -18,6 +21,7 @@ use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+use graphile_node::Node;
 use report::Report;
 
 #[derive(Parser)]
@@ -34,6 +38,11 @@ struct Arguments {
     /// What it runs
     #[arg(long, env = "OCORE_BENCH_BROWSER", default_value = "../web/bench/run.mjs")]
     browser: PathBuf,
+    /// The folder of `graphile-worker` for Node.js, and where what it needs is installed; without it, it is not compared
+    #[arg(long, env = "OCORE_BENCH_GRAPHILE", requires = "graphile_modules")]
+    graphile: Option<PathBuf>,
+    #[arg(long, env = "OCORE_BENCH_GRAPHILE_MODULES")]
+    graphile_modules: Option<PathBuf>,
     /// Where the results are kept
     #[arg(long, env = "OCORE_BENCH_RESULTS", default_value = "results/latest.json")]
     results: PathBuf,
@@ -67,7 +76,14 @@ enum Which {
     Ingest,
     /// The dashboard in a browser, with 5,000 instances
     Dashboard,
+    /// Operations of three steps, by processes and cores
+    Steps,
+    /// The API under mixed load, with 100 organizations, 1,000 servers and 10,000 instances
+    Scale,
     All,
+    /// A process of the benchmark `steps`
+    #[value(hide = true)]
+    Worker,
 }
 
 #[tokio::main]
@@ -77,10 +93,20 @@ async fn main() -> Result<()> {
         .with_writer(std::io::stderr)
         .init();
     let arguments = Arguments::parse();
+    if arguments.which == Which::Worker {
+        return steps::work().await;
+    }
     let mut report = Report::open(&arguments.results)?;
-    let asked = |which| arguments.which == which || arguments.which == Which::All;
+    let which = arguments.which;
+    let asked = |one| which == one || which == Which::All;
     if asked(Which::Queue) {
-        report.keep("queue", queue::run().await?)?;
+        let node = arguments.graphile.zip(arguments.graphile_modules);
+        let node = node.map(|(folder, modules)| Node {
+            program: arguments.node.clone(),
+            script: folder.join("drain.mjs"),
+            modules,
+        });
+        report.keep("queue", queue::run(node.as_ref()).await?)?;
     }
     if asked(Which::List) {
         report.keep("list", list::run().await?)?;
@@ -103,6 +129,12 @@ async fn main() -> Result<()> {
     if asked(Which::Dashboard) {
         let figures = dashboard::run(&arguments.ocore, &arguments.node, &arguments.browser).await?;
         report.keep("dashboard", figures)?;
+    }
+    if asked(Which::Steps) {
+        report.keep("steps", steps::run().await?)?;
+    }
+    if asked(Which::Scale) {
+        report.keep("scale", scale::run(&arguments.ocore).await?)?;
     }
     report.end()
 }

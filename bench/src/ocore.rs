@@ -15,6 +15,8 @@ use nix::{
 };
 use tempfile::TempDir;
 
+use crate::ingest::cpu_of;
+
 pub struct Ocore {
     binary: PathBuf,
     folder: TempDir,
@@ -43,6 +45,8 @@ impl Ocore {
             .env("OCORE_DATA_DIR", folder.path().join("data"))
             .env("OCORE_LISTEN", "127.0.0.1:0")
             .env("OCORE_LOG", log)
+            .env("OCORE_LIMIT_READ", "1000000/1")
+            .env("OCORE_LIMIT_CHANGE", "1000000/1")
             .env("DATABASE_URL", database.unwrap_or_default())
             .stdout(Stdio::piped())
             .stderr(File::create(folder.path().join("log"))?)
@@ -116,14 +120,24 @@ impl Ocore {
 
     /// Resident memory of the process itself, in MB (10⁶ bytes), PostgreSQL apart.
     pub fn resident(&self) -> Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
-        let kib: f64 = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))
-            .context("no VmRSS")?
-            .parse()?;
-        Ok(kib * 1024.0 / 1e6)
+        resident(self.pid())
     }
+
+    /// Seconds of CPU that the process itself has used.
+    pub fn cpu(&self) -> Result<f64> {
+        cpu_of(&format!("/proc/{}/stat", self.pid()), 0..2)
+    }
+}
+
+/// Resident memory of a process, in MB (10⁶ bytes).
+pub fn resident(pid: u32) -> Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let kib: f64 = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))
+        .context("no VmRSS")?
+        .parse()?;
+    Ok(kib * 1024.0 / 1e6)
 }
 
 impl Drop for Ocore {

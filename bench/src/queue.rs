@@ -20,6 +20,7 @@ use tokio::{
 
 use crate::{
     graphile::Graphile,
+    graphile_node::Node,
     latency,
     report::{Figures, Target, median, quantile},
 };
@@ -35,17 +36,17 @@ pub const CONNECTIONS: u32 = 25;
 /// Each drain is run this often, ours and theirs in turn, and the median counts.
 const ROUNDS: usize = 3;
 
-pub async fn run() -> Result<Figures> {
+pub async fn run(node: Option<&Node>) -> Result<Figures> {
     // The PostgreSQL that a release runs on, with its settings: fsync is on.
     let folder = tempfile::tempdir()?;
     let postgres = Embedded::start(folder.path(), None).await.map_err(told)?;
-    let measured = measure(&postgres).await;
+    let measured = measure(&postgres, node).await;
     postgres.stop().await;
     measured
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of some thousands")]
-async fn measure(postgres: &Embedded) -> Result<Figures> {
+async fn measure(postgres: &Embedded, node: Option<&Node>) -> Result<Figures> {
     let sealer = Sealer::new(&"a key for a benchmark of 32 chars".to_owned().into(), &[]);
     let store = Store::connect(&postgres.url(), 2..=CONNECTIONS, sealer).await?;
     migrate(store.pool()).await?;
@@ -58,6 +59,7 @@ async fn measure(postgres: &Embedded) -> Result<Figures> {
     let their_latencies = graphile.latencies().await?;
 
     let (mut ours, mut free, mut theirs, mut theirs_free) = (vec![], vec![], vec![], vec![]);
+    let (mut nodes, mut nodes_free) = (vec![], vec![]);
     let (mut our_overlaps, mut their_overlaps) = (0, 0);
     for _ in 0..ROUNDS {
         let drained = drain(&store, Some(KEYS)).await?;
@@ -68,6 +70,12 @@ async fn measure(postgres: &Embedded) -> Result<Figures> {
         theirs.push(OPERATIONS as f64 / drained.time.as_secs_f64());
         free.push(OPERATIONS as f64 / drain(&store, None).await?.time.as_secs_f64());
         theirs_free.push(OPERATIONS as f64 / graphile.drain(None).await?.time.as_secs_f64());
+        if let Some(node) = node {
+            for (keys, rates) in [(Some(KEYS), &mut nodes), (None, &mut nodes_free)] {
+                let time = node.drain(&postgres.url(), keys).await?;
+                rates.push(OPERATIONS as f64 / time.as_secs_f64());
+            }
+        }
         println!(
             "  round: {:.0}/s with keys, {:.0}/s without; graphile_worker {:.0}/s and {:.0}/s",
             ours[ours.len() - 1],
@@ -97,7 +105,7 @@ async fn measure(postgres: &Embedded) -> Result<Figures> {
         "ratio with serial keys",
         median(&ours) / median(&theirs),
         "×",
-        None,
+        Some(Target::AtLeast(1.0)),
     );
     figures.add("no-op operations without serial keys", median(&free), "/s", None);
     figures.add(
@@ -112,6 +120,15 @@ async fn measure(postgres: &Embedded) -> Result<Figures> {
         "×",
         None,
     );
+    if node.is_some() {
+        figures.add("graphile-worker in Node.js with keys", median(&nodes), "/s", None);
+        figures.add(
+            "graphile-worker in Node.js, no keys",
+            median(&nodes_free),
+            "/s",
+            None,
+        );
+    }
     figures.add(
         "overlaps of a serial key",
         f64::from(our_overlaps),
@@ -143,9 +160,7 @@ pub struct Drained {
 
 /// Enqueues the operations, then starts a runtime and waits until the last one has ended.
 async fn drain(store: &Store, keys: Option<usize>) -> Result<Drained> {
-    sqlx::query("truncate operations cascade")
-        .execute(store.pool())
-        .await?;
+    empty(store.pool()).await?;
     let new: Vec<_> = (0..OPERATIONS)
         .map(|i| noop(keys.map(|keys| format!("key-{}", i % keys))))
         .collect();
@@ -234,6 +249,12 @@ pub async fn start(hands: Hands, workers: usize) -> Result<Runtime> {
         faults: Arc::new(NoFaults),
     };
     Runtime::start(hands, config).await.map_err(told)
+}
+
+/// Takes all operations away. Not by truncating: organizations name the operation that deletes them, and would go too.
+pub async fn empty(pool: &PgPool) -> Result<()> {
+    sqlx::query("delete from operations").execute(pool).await?;
+    Ok(())
 }
 
 /// What PostgreSQL does by itself sooner or later, done now for both.

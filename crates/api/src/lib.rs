@@ -18,8 +18,10 @@ mod capacity;
 mod charts;
 mod checklist;
 mod checks;
+mod compression;
 mod confirm;
 mod contract;
+mod counts;
 mod docs;
 mod dumps;
 mod events;
@@ -161,6 +163,7 @@ pub fn router(api: Api) -> Router {
         .layer(middleware::from_fn_with_state(api.clone(), access::identify))
         .layer(middleware::from_fn(request::answer))
         .layer(middleware::from_fn_with_state(api.clone(), request::measure))
+        .layer(compression::layer())
         .with_state(api)
 }
 
@@ -182,6 +185,7 @@ fn routes() -> Routes {
         .merge(servers::routes())
         .merge(placement::routes())
         .merge(instances::routes())
+        .merge(counts::routes())
         .merge(operations::routes())
         .merge(dumps::routes())
         .merge(activity::routes())

@@ -345,6 +345,28 @@ pub async fn list(
     }))
 }
 
+/// How many instances are in a status and of a health.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "each field is the column of the same name")]
+pub struct Count {
+    pub status: InstanceStatus,
+    pub health: Health,
+    pub count: i64,
+}
+
+/// How many there are in each status and of each health.
+pub async fn count(conn: &mut PgConnection, organization: OrganizationId) -> Result<Vec<Count>> {
+    let counts = sqlx::query_as!(
+        Count,
+        r#"select status as "status: _", health as "health: _", count(*) as "count!" from instances
+           where organization_id = $1 and status <> 'removed' group by status, health"#,
+        organization as OrganizationId,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(counts)
+}
+
 /// The instances that have parts on a server: for the observer and for removing the server.
 pub async fn on_server(conn: &mut PgConnection, server: ServerId) -> Result<Vec<Instance>> {
     let rows = select!(

@@ -247,6 +247,30 @@ pub async fn lock(conn: &mut PgConnection, id: ServerId) -> Result<()> {
     Ok(())
 }
 
+/// How many servers are in a status.
+#[derive(Clone, Copy, Debug)]
+pub struct Count {
+    /// The status.
+    pub status: ServerStatus,
+    /// How many are in it.
+    pub count: i64,
+    /// Of those, that take nothing new.
+    pub cordoned: i64,
+}
+
+/// How many there are in each status.
+pub async fn count(conn: &mut PgConnection, organization: OrganizationId) -> Result<Vec<Count>> {
+    let counts = sqlx::query_as!(
+        Count,
+        r#"select status as "status: _", count(*) as "count!", count(cordoned_at) as "cordoned!" from servers
+           where organization_id = $1 and status <> 'removed' group by status order by status"#,
+        organization as OrganizationId,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(counts)
+}
+
 /// Servers.
 pub async fn list(
     conn: &mut PgConnection,

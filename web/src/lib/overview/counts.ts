@@ -1,10 +1,10 @@
-/** How many there are of each: the API counts nothing, so the lists are gone through, up to a bound. */
+/** How many there are of each, with what asks for somebody first. */
 
 import { createQuery } from '@tanstack/svelte-query';
 import type { Health, InstanceStatus, ServerStatus } from '#lib/api/schema.d.ts';
 import { api, body } from '#lib/api/client.ts';
 import { current } from '#lib/session/current.svelte.ts';
-import { tally, walk } from './walk.ts';
+import { inOrder } from './order.ts';
 
 const SERVER: ServerStatus[] = ['unreachable', 'failed', 'validating', 'removing', 'active'];
 const INSTANCE: InstanceStatus[] = [
@@ -25,19 +25,8 @@ export function createServerCounts() {
   return createQuery(() => ({
     queryKey: ['servers', 'counts'],
     queryFn: async () => {
-      const { rows, more } = await walk((cursor) =>
-        body(api.GET('/api/servers', { params: { query: { limit: 200, cursor } } })),
-      );
-      return {
-        total: rows.length,
-        more,
-        instances: rows.reduce((sum, of) => sum + of.instanceCount, 0),
-        status: tally(
-          rows.map((of) => of.status),
-          SERVER,
-        ),
-        cordoned: rows.filter((of) => of.cordonedAt).length,
-      };
+      const { total, cordoned, byStatus } = await body(api.GET('/api/counts/servers'));
+      return { total, cordoned, status: inOrder(byStatus, (of) => of.status, SERVER) };
     },
     enabled: current.may('view:servers'),
   }));
@@ -47,21 +36,11 @@ export function createInstanceCounts() {
   return createQuery(() => ({
     queryKey: ['instances', 'counts'],
     queryFn: async () => {
-      const { rows, more } = await walk((cursor) =>
-        body(api.GET('/api/instances', { params: { query: { limit: 200, cursor } } })),
-      );
+      const { total, byStatus, byHealth } = await body(api.GET('/api/counts/instances'));
       return {
-        total: rows.length,
-        more,
-        status: tally(
-          rows.map((of) => of.status),
-          INSTANCE,
-        ),
-        // Only of those that are meant to serve: nobody expects it of the others.
-        health: tally(
-          rows.filter((of) => of.status === 'running').map((of) => of.health),
-          HEALTH,
-        ),
+        total,
+        status: inOrder(byStatus, (of) => of.status, INSTANCE),
+        health: inOrder(byHealth, (of) => of.health, HEALTH),
       };
     },
     enabled: current.may('view:instances'),

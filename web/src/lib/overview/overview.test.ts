@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Operation } from '#lib/api/schema.d.ts';
-import { tally, walk } from './walk.ts';
 import { leftToMend } from './left.ts';
+import { inOrder } from './order.ts';
 
 const now = Date.parse('2026-06-02T12:00:00Z');
 function failed(id: string, more: Partial<Operation> = {}): Operation {
@@ -38,18 +38,17 @@ describe('what is left to mend', () => {
   });
 });
 
-describe('counting', () => {
-  it('goes through pages up to a bound and says whether there are more', async () => {
-    const page = (cursor?: string) =>
-      Promise.resolve({ data: [cursor ?? 'first'], hasMore: cursor !== 'c', nextCursor: cursor ? 'c' : 'b' });
-    expect(await walk(page, 3)).toEqual({ rows: ['first', 'b', 'c'], more: false });
-    expect(await walk(page, 2)).toEqual({ rows: ['first', 'b'], more: true });
-  });
-
-  it('keeps the order given and leaves out what is not there', () => {
-    expect(tally(['x', 'y', 'x'], ['z', 'y', 'x'])).toEqual([
-      ['y', 1],
+describe('counts', () => {
+  it('stand in the order given, and what is new to this page last', () => {
+    const counts = [
+      { of: 'new', count: 1 },
+      { of: 'x', count: 2 },
+      { of: 'y', count: 3 },
+    ];
+    expect(inOrder(counts, ({ of }) => of, ['z', 'y', 'x'])).toEqual([
+      ['y', 3],
       ['x', 2],
+      ['new', 1],
     ]);
   });
 });

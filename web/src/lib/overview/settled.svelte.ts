@@ -1,0 +1,26 @@
+/** Whether what a page shows first has arrived: until then its parts would push each other about. */
+
+import { useIsFetching } from '@tanstack/svelte-query';
+
+/** What takes longer than this, in milliseconds, is not waited for. */
+const PATIENCE = 1_500;
+
+class Settled {
+  is = $state(false);
+}
+
+/** For a component that begins its queries as it is set up. */
+export function createSettled(): Settled {
+  const settled = new Settled();
+  const fetching = useIsFetching();
+  let began = false;
+  $effect(() => {
+    began ||= fetching.current > 0;
+    if (began && fetching.current === 0) settled.is = true;
+  });
+  $effect(() => {
+    const patience = setTimeout(() => (settled.is = true), PATIENCE);
+    return () => clearTimeout(patience);
+  });
+  return settled;
+}
