@@ -11,6 +11,7 @@ mod callers;
 mod canary;
 mod capacity;
 mod changes;
+mod counts;
 mod device;
 mod docs;
 mod events;
