@@ -1,14 +1,14 @@
 //! Writes how operations go on: what those of one worker have to write at the same time goes in one statement, with one wait
 //! for the disk. Alone, a change is written at once.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use ocore_domain::OperationId;
 use ocore_store::{
     Store,
     operations::{self, Finish, StepChange},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::{
     LetGo,
@@ -19,6 +19,9 @@ use super::{
 const WAITING: usize = 1024;
 /// Operations whose changes are written at once.
 const BATCH: usize = 256;
+
+/// Statements under way at once: while one waits for the disk, the next is worked out.
+const WRITERS: usize = 2;
 
 /// What one operation has to write: changes of its steps, and perhaps its end.
 struct Record {
@@ -33,10 +36,13 @@ struct Record {
 pub(crate) struct Recorder(mpsc::Sender<Record>);
 
 impl Recorder {
-    /// Starts the writer. It ends when every clone is dropped.
+    /// Starts the writers. They end when every clone is dropped.
     pub(crate) fn start(store: Store) -> Self {
         let (records, inbox) = mpsc::channel(WAITING);
-        tokio::spawn(write(store, inbox));
+        let inbox = Arc::new(Mutex::new(inbox));
+        for _ in 0..WRITERS {
+            tokio::spawn(write(store.clone(), inbox.clone()));
+        }
         Self(records)
     }
 
@@ -63,10 +69,13 @@ impl Recorder {
     }
 }
 
-async fn write(store: Store, mut inbox: mpsc::Receiver<Record>) {
-    let mut batch = Vec::new();
-    while inbox.recv_many(&mut batch, BATCH).await > 0 {
-        let all: Vec<Record> = std::mem::take(&mut batch);
+/// An operation waits for what it has to write, so that the writers never have two records of one.
+async fn write(store: Store, inbox: Arc<Mutex<mpsc::Receiver<Record>>>) {
+    loop {
+        let mut all = Vec::new();
+        if inbox.lock().await.recv_many(&mut all, BATCH).await == 0 {
+            return;
+        }
         let together = at_once(&store, &all).await;
         for record in all {
             let written = match &together {
