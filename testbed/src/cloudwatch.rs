@@ -58,16 +58,16 @@ impl CloudWatch {
     pub fn start(certificate: &PathBuf, key: &PathBuf, authority: PathBuf) -> Result<Self> {
         let programs = python()?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let process = Command::new(programs.join("moto_server"))
-            .args(["-H", "127.0.0.1", "-p", &address.port().to_string(), "-c"])
+        let process = Command::new(programs.join("python"))
+            .arg(source(TOOL).join("serve.py"))
+            .arg(address.port().to_string())
             .arg(certificate)
-            .arg("-k")
             .arg(key)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .context("could not start moto_server")?;
+            .context("could not start moto")?;
         let mut receiver = Self {
             process,
             address,
@@ -76,10 +76,10 @@ impl CloudWatch {
         let end = Instant::now() + START;
         while TcpStream::connect(address).is_err() {
             if let Some(status) = receiver.process.try_wait()? {
-                bail!("moto_server ended: {status}");
+                bail!("moto ended: {status}");
             }
             if Instant::now() > end {
-                bail!("moto_server does not answer on {address}");
+                bail!("moto does not answer on {address}");
             }
             sleep(Duration::from_millis(100));
         }

@@ -67,7 +67,8 @@ fn understood(words: &[String]) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     let said = String::from_utf8_lossy(&stderr);
     if !status.success() {
-        return Err(said.lines().next().unwrap_or("no word of why").to_owned());
+        let fault = said.lines().next().unwrap_or("no word of why");
+        return if is_gap(fault) { Ok(()) } else { Err(fault.to_owned()) };
     }
     // A verb that is meant must not have been taken for a value.
     let help = String::from_utf8_lossy(&stdout);
@@ -79,6 +80,13 @@ fn understood(words: &[String]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether it is only that the page leaves something to be filled in: `--to` with nothing behind it, or `NUMBER:HASH`.
+fn is_gap(fault: &str) -> bool {
+    let value = fault.split_once("invalid value '").and_then(|(_, rest)| rest.split_once('\''));
+    fault.contains("a value is required for")
+        || value.is_some_and(|(value, _)| value.chars().all(|c| c.is_ascii_uppercase() || c == ':'))
 }
 
 #[test]

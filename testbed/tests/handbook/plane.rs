@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
     thread::sleep,
@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 
 /// The server that blocks may use, in the testbed and by name.
-const SERVER: (u8, &str) = (1, "web1");
+const SERVER: (u8, &str) = (4, "web1");
 
 /// The `ocore` to run.
 pub(crate) fn binary() -> PathBuf {
@@ -62,13 +62,14 @@ impl Plane {
             token: String::new(),
         };
         let end = Instant::now() + Duration::from_secs(60);
-        while TcpStream::connect(&plane.address).is_err() {
-            assert!(Instant::now() < end, "oCore does not answer: {}", plane.read("log"));
+        while !plane.read("said").contains("listens on") {
+            assert!(Instant::now() < end, "oCore does not begin: {}", plane.read("log"));
             sleep(Duration::from_millis(100));
         }
         let said = plane.read("said");
         let (_, token) = said.split_once("OCORE_TOKEN=").unwrap();
         plane.token = token.split_whitespace().next().unwrap().to_owned();
+        clean();
         let server = ocore_testbed::server(SERVER.0);
         let add = format!(
             "ocore server add {} --host {} --user root --key-file {}",
@@ -119,8 +120,18 @@ impl Plane {
     }
 }
 
+/// Takes away what another oCore left on the server: it would not be touched.
+fn clean() {
+    let script = "docker ps -aq | xargs -r docker rm -fv; docker volume ls -q | xargs -r docker volume rm
+        docker network ls -q --filter name=ocore | xargs -r docker network rm";
+    ocore_testbed::start(SERVER.0).unwrap();
+    ocore_testbed::wait_ready(SERVER.0).unwrap();
+    let answer = ocore_testbed::exec(SERVER.0, script).unwrap();
+    assert!(answer.success(), "{}", answer.stderr);
+}
+
 impl Drop for Plane {
-    /// In order: it has a PostgreSQL of its own to stop. The server stays as it is, for the tests that come to clean it.
+    /// In order: it has a PostgreSQL of its own to stop. The server stays as it is: each test that uses one cleans it first.
     fn drop(&mut self) {
         let _ = Command::new("kill").arg(self.serve.id().to_string()).status();
         let _ = self.serve.wait();

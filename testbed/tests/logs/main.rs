@@ -14,6 +14,8 @@ mod shipper;
 
 use std::{
     collections::BTreeMap,
+    fs,
+    path::Path,
     process::Command,
     thread::sleep,
     time::{Duration, Instant},
@@ -39,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 const AWAY: Duration = Duration::from_secs(20);
 
 /// The server whose journal is read.
-const JOURNAL_OF: u8 = 1;
+const JOURNAL_OF: u8 = 4;
 
 #[test]
 fn nothing_is_lost_while_the_receiver_is_away_and_no_secret_arrives() {
@@ -107,7 +109,14 @@ fn nothing_is_lost_while_the_receiver_is_away_and_no_secret_arrives() {
     let missing: Vec<u32> = (0..500).filter(|number| !seen.contains_key(number)).collect();
     assert!(missing.is_empty(), "lost: {missing:?}");
     let twice = seen.values().filter(|times| **times > 1).count();
-    println!("500 lines arrived, {twice} of them more than once; {} events in all", events.len());
+    let most = seen.values().max().unwrap();
+    assert!(twice <= 50 && *most <= 2, "{twice} lines came more than once, one {most} times");
+    let of = |source: &str| events.iter().filter(|event| event["source"] == source).count();
+    println!(
+        "500 lines arrived, {twice} of them more than once, at most {most} times; {} of the control plane, {} of the server",
+        of("control-plane"),
+        of("server")
+    );
 
     // oCore's own line, by its fields.
     let answered = events.iter().find(|event| event["request"] == request.as_str());
@@ -202,6 +211,26 @@ fn loki_and_elasticsearch_are_sent_what_they_ask_for() {
     assert_eq!(documents, 10);
     let all = [loki.bodies().concat(), elasticsearch.bodies().concat()].concat();
     assert!(!all.contains(CANARY), "a secret was shipped");
+}
+
+/// Whoever follows the handbook is told of all that the configuration reads.
+#[test]
+fn every_variable_is_set_or_told() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+    let read = |file: &Path| fs::read_to_string(file).unwrap();
+    let told = read(&deploy.join("logs/logs.env.example")) + &read(&deploy.join("docker-compose.logs.yml"));
+    let mut used = 0;
+    for file in fs::read_dir(deploy.join("logs")).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.extension().is_some_and(|extension| extension == "conf") {
+            let text = read(&file);
+            for name in text.split("${").skip(1).map(|rest| rest.split('}').next().unwrap()) {
+                let is_told = told.lines().any(|line| line.trim_start().starts_with(&format!("{name}=")) || line.trim_start().starts_with(&format!("{name}:")));
+                assert!(is_told, "{}: {name} is neither set nor told", file.display());
+                used += 1;
+            }
+        }
+    }
+    assert!(used > 15);
 }
 
 fn text<'a>(event: &'a Value, field: &str) -> &'a str {
