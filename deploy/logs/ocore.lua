@@ -188,6 +188,8 @@ function shape(tag, timestamp, record)
         record.span = nil
     end
     record.json = nil
+    -- oCore writes it as a text.
+    record.millis = tonumber(record.millis)
     local text = record.message
     if record.source == "instance" and type(text) == "string" then
         local process, level, database, logger =

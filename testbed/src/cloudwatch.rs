@@ -1,4 +1,4 @@
-//! A receiver of logs: CloudWatch Logs, as `moto` does it. It checks what it is sent as the real one does, and is read by Amazon's own
+//! A receiver of logs: Amazon's, as `moto` does it. It checks what it is sent as the real one does, and is read by Amazon's own
 //! client.
 
 use std::{
@@ -100,7 +100,10 @@ impl CloudWatch {
                 .arg(group)
                 .env("AWS_CA_BUNDLE", &self.authority),
         )?;
-        lines.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+        lines
+            .lines()
+            .map(|line| Ok(serde_json::from_str(line)?))
+            .collect()
     }
 }
 
@@ -124,10 +127,20 @@ fn python() -> Result<PathBuf> {
     install(&PYTHON)?;
     eprintln!("installing moto into {}: pip install", folder.display());
     fs::create_dir_all(&folder)?;
-    read(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    read(
+        Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&folder),
+    )?;
     read(
         Command::new(programs.join("pip"))
-            .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"])
+            .args([
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--requirement",
+            ])
             .arg(&wanted),
     )?;
     fs::write(&there, versions)?;

@@ -76,7 +76,10 @@ pub fn fluent_bit() -> Result<PathBuf> {
     install(&BUILD)?;
     install(&TLS)?;
     install_tool(TOOL)?;
-    eprintln!("building Fluent Bit in {}: this takes some minutes", folder.display());
+    eprintln!(
+        "building Fluent Bit in {}: this takes some minutes",
+        folder.display()
+    );
     let build = folder.join("build");
     read(
         Command::new(source(TOOL).join("build.sh"))

@@ -38,15 +38,24 @@ fn every_ocore_command_is_understood() {
             }
         }
     }
-    assert!(commands.len() > 100, "only {} commands were found", commands.len());
+    assert!(
+        commands.len() > 100,
+        "only {} commands were found",
+        commands.len()
+    );
     let (left, faults) = (Mutex::new(commands.iter()), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 loop {
-                    let Some((place, words)) = left.lock().unwrap().next() else { return };
+                    let Some((place, words)) = left.lock().unwrap().next() else {
+                        return;
+                    };
                     if let Err(fault) = understood(words) {
-                        faults.lock().unwrap().push(format!("{place}: ocore {}\n    {fault}", words.join(" ")));
+                        faults
+                            .lock()
+                            .unwrap()
+                            .push(format!("{place}: ocore {}\n    {fault}", words.join(" ")));
                     }
                 }
             });
@@ -59,7 +68,11 @@ fn every_ocore_command_is_understood() {
 
 /// Whether the binary knows these verbs, options and values: with `--help` behind them it reads all, and does nothing.
 fn understood(words: &[String]) -> Result<(), String> {
-    let Output { status, stdout, stderr } = Command::new(plane::binary())
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new(plane::binary())
         .args(words)
         .arg("--help")
         .env_clear()
@@ -68,15 +81,29 @@ fn understood(words: &[String]) -> Result<(), String> {
     let said = String::from_utf8_lossy(&stderr);
     if !status.success() {
         let fault = said.lines().next().unwrap_or("no word of why");
-        return if is_gap(fault) { Ok(()) } else { Err(fault.to_owned()) };
+        return if is_gap(fault) {
+            Ok(())
+        } else {
+            Err(fault.to_owned())
+        };
     }
     // A verb that is meant must not have been taken for a value.
     let help = String::from_utf8_lossy(&stdout);
-    let usage = help.lines().find(|line| line.starts_with("Usage: ocore")).ok_or("no usage was told")?;
+    let usage = help
+        .lines()
+        .find(|line| line.starts_with("Usage: ocore"))
+        .ok_or("no usage was told")?;
     if usage.contains("<COMMAND>") && words.iter().any(|word| !word.starts_with('-')) && words.len() > 1 {
-        let verbs: Vec<&str> = usage.split_whitespace().skip(2).take_while(|word| !word.starts_with(['<', '['])).collect();
+        let verbs: Vec<&str> = usage
+            .split_whitespace()
+            .skip(2)
+            .take_while(|word| !word.starts_with(['<', '[']))
+            .collect();
         if verbs.len() < words.iter().take_while(|word| !word.starts_with('-')).count() {
-            return Err(format!("it was understood only as `{}`", usage.trim_start_matches("Usage: ")));
+            return Err(format!(
+                "it was understood only as `{}`",
+                usage.trim_start_matches("Usage: ")
+            ));
         }
     }
     Ok(())
@@ -84,7 +111,9 @@ fn understood(words: &[String]) -> Result<(), String> {
 
 /// Whether it is only that the page leaves something to be filled in: `--to` with nothing behind it, or `NUMBER:HASH`.
 fn is_gap(fault: &str) -> bool {
-    let value = fault.split_once("invalid value '").and_then(|(_, rest)| rest.split_once('\''));
+    let value = fault
+        .split_once("invalid value '")
+        .and_then(|(_, rest)| rest.split_once('\''));
     fault.contains("a value is required for")
         || value.is_some_and(|(value, _)| value.chars().all(|c| c.is_ascii_uppercase() || c == ':'))
 }
@@ -101,7 +130,9 @@ fn every_block_is_run_or_says_why_not() {
         "put `<!-- run -->` or `<!-- not run: REASON -->` before these blocks:\n{}",
         silent.join("\n")
     );
-    let to_run: Vec<_> = all(&pages).filter(|(_, block)| matches!(block.fate, Fate::Run { .. })).collect();
+    let to_run: Vec<_> = all(&pages)
+        .filter(|(_, block)| matches!(block.fate, Fate::Run { .. }))
+        .collect();
     let plane = Plane::start();
     let mut faults = Vec::new();
     for (page, block) in &to_run {
@@ -109,7 +140,11 @@ fn every_block_is_run_or_says_why_not() {
         for (code, command) in said.failed {
             let fine = block.fate == (Fate::Run { four_too: true }) && code == 4;
             if !fine {
-                faults.push(format!("{}: exit code {code} of `{command}`:\n{}", page.place(block), said.text));
+                faults.push(format!(
+                    "{}: exit code {code} of `{command}`:\n{}",
+                    page.place(block),
+                    said.text
+                ));
             }
         }
     }
@@ -120,5 +155,7 @@ fn every_block_is_run_or_says_why_not() {
 }
 
 fn all(pages: &[Page]) -> impl Iterator<Item = (&Page, &Block)> {
-    pages.iter().flat_map(|page| page.blocks.iter().map(move |block| (page, block)))
+    pages
+        .iter()
+        .flat_map(|page| page.blocks.iter().map(move |block| (page, block)))
 }

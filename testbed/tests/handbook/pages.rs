@@ -39,14 +39,21 @@ impl Page {
 /// The README, the handbook, and the references that it rests on.
 pub(crate) fn pages() -> Vec<Page> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut files: Vec<PathBuf> = ["README.md", "docs/cli.md", "docs/configuration.md"].map(Into::into).into();
+    let mut files: Vec<PathBuf> = ["README.md", "docs/cli.md", "docs/configuration.md"]
+        .map(Into::into)
+        .into();
     let handbook = fs::read_dir(root.join("docs/operators")).unwrap();
     files.extend(handbook.map(|entry| Path::new("docs/operators").join(entry.unwrap().file_name())));
     files.retain(|file| file.extension().is_some_and(|extension| extension == "md"));
     files.sort();
     files
         .iter()
-        .map(|file| read(&file.to_string_lossy(), &fs::read_to_string(root.join(file)).unwrap()))
+        .map(|file| {
+            read(
+                &file.to_string_lossy(),
+                &fs::read_to_string(root.join(file)).unwrap(),
+            )
+        })
         .collect()
 }
 
@@ -67,7 +74,11 @@ fn read(name: &str, text: &str) -> Page {
             }
             continue;
         };
-        let inside: Vec<&str> = lines.by_ref().map(|(line, _)| line).take_while(|line| line.trim() != "```").collect();
+        let inside: Vec<&str> = lines
+            .by_ref()
+            .map(|(line, _)| line)
+            .take_while(|line| line.trim() != "```")
+            .collect();
         if language == "sh" {
             page.blocks.push(Block {
                 line: number,
@@ -76,7 +87,10 @@ fn read(name: &str, text: &str) -> Page {
             });
         } else {
             let stray = inside.iter().find(|line| line.starts_with("ocore "));
-            assert!(stray.is_none() || language == "json", "{name}:{number}: commands are to be fenced with `sh`");
+            assert!(
+                stray.is_none() || language == "json",
+                "{name}:{number}: commands are to be fenced with `sh`"
+            );
         }
         before = "";
     }
@@ -84,11 +98,20 @@ fn read(name: &str, text: &str) -> Page {
 }
 
 fn fate(before: &str) -> Fate {
-    let said = before.strip_prefix("<!--").and_then(|rest| rest.strip_suffix("-->")).map(str::trim);
+    let said = before
+        .strip_prefix("<!--")
+        .and_then(|rest| rest.strip_suffix("-->"))
+        .map(str::trim);
     match said {
         Some("run") => Fate::Run { four_too: false },
         Some("run, exit code 4 too") => Fate::Run { four_too: true },
-        Some(said) if said.strip_prefix("not run:").is_some_and(|why| why.trim().len() > 10) => Fate::NotRun,
+        Some(said)
+            if said
+                .strip_prefix("not run:")
+                .is_some_and(|why| why.trim().len() > 10) =>
+        {
+            Fate::NotRun
+        }
         _ => Fate::Unsaid,
     }
 }

@@ -16,7 +16,9 @@ const SERVER: (u8, &str) = (4, "web1");
 
 /// The `ocore` to run.
 pub(crate) fn binary() -> PathBuf {
-    std::env::var_os("OCORE_BIN").expect("OCORE_BIN: the ocore to run").into()
+    std::env::var_os("OCORE_BIN")
+        .unwrap_or_else(|| panic!("OCORE_BIN names the ocore to run"))
+        .into()
 }
 
 pub(crate) struct Plane {
@@ -40,7 +42,11 @@ impl Plane {
         fs::create_dir(at("bin")).unwrap();
         std::os::unix::fs::symlink(binary(), at("bin/ocore")).unwrap();
         fs::create_dir(at("work")).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let address = format!("127.0.0.1:{port}");
         let serve = Command::new(binary())
             .arg("serve")
@@ -63,12 +69,20 @@ impl Plane {
         };
         let end = Instant::now() + Duration::from_secs(60);
         while !plane.read("said").contains("listens on") {
-            assert!(Instant::now() < end, "oCore does not begin: {}", plane.read("log"));
+            assert!(
+                Instant::now() < end,
+                "oCore does not begin: {}",
+                plane.read("log")
+            );
             sleep(Duration::from_millis(100));
         }
         let said = plane.read("said");
         let (_, token) = said.split_once("OCORE_TOKEN=").unwrap();
-        plane.token = token.split_whitespace().next().unwrap().to_owned();
+        token
+            .split_whitespace()
+            .next()
+            .unwrap()
+            .clone_into(&mut plane.token);
         clean();
         let server = ocore_testbed::server(SERVER.0);
         let add = format!(
@@ -89,8 +103,15 @@ impl Plane {
     /// Runs lines of shell, to their end whatever fails.
     pub(crate) fn run(&self, block: &str) -> Said {
         let failed = self.folder.path().join("failed");
-        let script = format!("set -uo pipefail\ntrap 'echo \"$? $BASH_COMMAND\" >>{}' ERR\n{block}", failed.display());
-        let path = format!("{}:{}", self.folder.path().join("bin").display(), std::env::var("PATH").unwrap());
+        let script = format!(
+            "set -uo pipefail\ntrap 'echo \"$? $BASH_COMMAND\" >>{}' ERR\n{block}",
+            failed.display()
+        );
+        let path = format!(
+            "{}:{}",
+            self.folder.path().join("bin").display(),
+            std::env::var("PATH").unwrap()
+        );
         let output = Command::new("timeout")
             .args(["60", "bash", "-c", &script])
             .current_dir(self.folder.path().join("work"))

@@ -17,9 +17,18 @@ pub(crate) fn ocore(text: &str) -> Vec<Vec<String>> {
             found.extend(at.map(|at| words[at + 1..].to_vec()));
         }
         // sh -c 'script', by itself or at the end of another.
-        if let Some(at) = words.iter().position(|word| word.ends_with("c") && word.starts_with('-')) {
+        if let Some(at) = words
+            .iter()
+            .position(|word| word.ends_with('c') && word.starts_with('-'))
+        {
             let is_shell = at > 0 && ["sh", "bash"].contains(&words[at - 1].as_str());
-            found.extend(words.get(at + 1).filter(|_| is_shell).into_iter().flat_map(|script| ocore(script)));
+            found.extend(
+                words
+                    .get(at + 1)
+                    .filter(|_| is_shell)
+                    .into_iter()
+                    .flat_map(|script| ocore(script)),
+            );
         }
     }
     found
@@ -77,12 +86,19 @@ fn commands(text: &str) -> Vec<Vec<String>> {
             }
             '#' if word.is_none() => rest = &rest[rest.find('\n').unwrap_or(rest.len())..],
             '<' | '>' => {
-                if word.as_ref().is_some_and(|word| word.chars().all(|c| c.is_ascii_digit())) {
+                if word
+                    .as_ref()
+                    .is_some_and(|word| word.chars().all(|c| c.is_ascii_digit()))
+                {
                     word = None;
                 }
                 end_word(&mut word, &mut words, &mut is_target);
                 if c == '<' && rest.starts_with('<') && !rest.starts_with("<<") {
-                    let name: String = rest[1..].trim_start_matches('-').chars().take_while(|c| *c != '\n').collect();
+                    let name: String = rest[1..]
+                        .trim_start_matches('-')
+                        .chars()
+                        .take_while(|c| *c != '\n')
+                        .collect();
                     here = Some(name.trim().trim_matches(['\'', '"']).to_owned());
                 }
                 rest = rest.trim_start_matches(['<', '>', '&', '-']);
@@ -96,7 +112,9 @@ fn commands(text: &str) -> Vec<Vec<String>> {
                 if c == '\n'
                     && let Some(end) = here.take()
                 {
-                    let until = rest.find(&format!("\n{end}\n")).map_or(rest.len(), |at| at + end.len() + 1);
+                    let until = rest
+                        .find(&format!("\n{end}\n"))
+                        .map_or(rest.len(), |at| at + end.len() + 1);
                     rest = &rest[until..];
                 }
             }
@@ -127,12 +145,35 @@ fn balanced(text: &str) -> (&str, &str) {
 
 #[test]
 fn calls_are_found() {
-    let calls = |text| ocore(text).into_iter().map(|words| words.join(" ")).collect::<Vec<_>>();
-    assert_eq!(calls("ocore server list   # all\nls; ocore audit verify | less"), ["server list", "audit verify"]);
-    assert_eq!(calls("sudo -u ocore sh -c 'set -a; exec ocore admin create --name a'"), ["admin create --name a"]);
+    let calls = |text| {
+        ocore(text)
+            .into_iter()
+            .map(|words| words.join(" "))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        calls("ocore server list   # all\nls; ocore audit verify | less"),
+        ["server list", "audit verify"]
+    );
+    assert_eq!(
+        calls("sudo -u ocore sh -c 'set -a; exec ocore admin create --name a'"),
+        ["admin create --name a"]
+    );
     assert_eq!(calls("sudo -u ocore pg_dump -U ocore > ocore.dump"), [""; 0]);
-    assert_eq!(calls("ocore server add web1 --host h \\\n    --key-file k < password 2>/dev/null"), ["server add web1 --host h --key-file k"]);
-    assert_eq!(calls("A=b docker compose exec backend ocore admin create --name 'a b'"), ["admin create --name a b"]);
-    assert_eq!(calls("ID=$(ocore server show web1 --json | jq -r .id)"), ["server show web1 --json"]);
-    assert_eq!(calls("cat > f <<'END'\nocore nothing\nEND\nocore server list"), ["server list"]);
+    assert_eq!(
+        calls("ocore server add web1 --host h \\\n    --key-file k < password 2>/dev/null"),
+        ["server add web1 --host h --key-file k"]
+    );
+    assert_eq!(
+        calls("A=b docker compose exec backend ocore admin create --name 'a b'"),
+        ["admin create --name a b"]
+    );
+    assert_eq!(
+        calls("ID=$(ocore server show web1 --json | jq -r .id)"),
+        ["server show web1 --json"]
+    );
+    assert_eq!(
+        calls("cat > f <<'END'\nocore nothing\nEND\nocore server list"),
+        ["server list"]
+    );
 }

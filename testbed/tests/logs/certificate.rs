@@ -22,10 +22,16 @@ pub(crate) fn made_for(address: &str) -> Papers {
             .current_dir(folder.path())
             .output()
             .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     };
     fs::write(at("names"), format!("subjectAltName=IP:{address},IP:127.0.0.1\n")).unwrap();
-    openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout authority.key -out authority.pem");
+    openssl(
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout authority.key -out authority.pem",
+    );
     openssl("req -newkey rsa:2048 -nodes -subj /CN=receiver -keyout receiver.key -out receiver.csr");
     openssl(
         "x509 -req -in receiver.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 2 -extfile names -out receiver.pem",

@@ -71,7 +71,14 @@ pub(crate) fn instance(name: &str, lines: u32, pace: Duration) -> Container {
         &format!("--label=sh.ocore.instance={INSTANCE}"),
         &format!("--label=sh.ocore.server={SERVER}"),
     ];
-    Container::run(name, &[labels.as_slice(), &["--entrypoint=python3", "odoo:19", "-c", &script]].concat())
+    Container::run(
+        name,
+        &[
+            labels.as_slice(),
+            &["--entrypoint=python3", "odoo:19", "-c", &script],
+        ]
+        .concat(),
+    )
 }
 
 /// One that is not oCore's, but says so in what it writes and is asked with.
@@ -88,7 +95,7 @@ pub(crate) struct Backend {
 }
 
 pub(crate) fn backend(name: &str) -> Backend {
-    let binary = std::env::var("OCORE_BIN").expect("OCORE_BIN: the ocore to run");
+    let binary = std::env::var("OCORE_BIN").unwrap_or_else(|_| panic!("OCORE_BIN names the ocore to run"));
     let container = Container::run(
         name,
         &[
@@ -105,7 +112,12 @@ pub(crate) fn backend(name: &str) -> Backend {
         ],
     );
     let mut inspect = Command::new("docker");
-    inspect.args(["inspect", "--format", "{{.NetworkSettings.IPAddress}}", container.name()]);
+    inspect.args([
+        "inspect",
+        "--format",
+        "{{.NetworkSettings.IPAddress}}",
+        container.name(),
+    ]);
     let address = format!("{}:8080", command::read(&mut inspect).unwrap());
     Backend { container, address }
 }

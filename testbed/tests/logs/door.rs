@@ -67,7 +67,9 @@ impl Drop for Door {
 }
 
 fn pass(caller: TcpStream, to: SocketAddr, inside: &Mutex<Vec<TcpStream>>) {
-    let Ok(receiver) = TcpStream::connect(to) else { return };
+    let Ok(receiver) = TcpStream::connect(to) else {
+        return;
+    };
     caller.set_nonblocking(false).unwrap();
     let both = [&caller, &receiver].map(|stream| stream.try_clone().unwrap());
     inside.lock().unwrap().extend(both);

@@ -26,14 +26,26 @@ impl Shipper {
         for file in ["fluent-bit.conf", "parsers.conf", "ocore.lua"] {
             fs::copy(from.join(file), folder.path().join(file)).unwrap();
         }
-        fs::copy(from.join(format!("output-{receiver}.conf")), folder.path().join("output.conf")).unwrap();
+        fs::copy(
+            from.join(format!("output-{receiver}.conf")),
+            folder.path().join("output.conf"),
+        )
+        .unwrap();
         let name = ocore_testbed::server(server).name;
         let inspect = |of: &str, what: &str| {
             let mut docker = Command::new("docker");
-            command::read(docker.args([of, "--format", what]).args((of == "inspect").then_some(&name))).unwrap()
+            command::read(
+                docker
+                    .args([of, "--format", what])
+                    .args((of == "inspect").then_some(&name)),
+            )
+            .unwrap()
         };
         // A server is a container here, and its files are to be seen from outside.
-        let journal = format!("/proc/{}/root/var/log/journal", inspect("inspect", "{{.State.Pid}}"));
+        let journal = format!(
+            "/proc/{}/root/var/log/journal",
+            inspect("inspect", "{{.State.Pid}}")
+        );
         let containers = format!("{}/containers", inspect("info", "{{.DockerRootDir}}"));
         let buffer = folder.path().join("buffer");
         fs::create_dir(&buffer).unwrap();
@@ -67,14 +79,20 @@ impl Shipper {
     }
 
     pub(crate) fn start(&mut self) {
-        let log = File::options().append(true).create(true).open(self.log()).unwrap();
+        let log = File::options()
+            .append(true)
+            .create(true)
+            .open(self.log())
+            .unwrap();
         let process = self.command().stdout(Stdio::null()).stderr(log).spawn().unwrap();
         self.process = Some(process);
     }
 
     /// As systemd and Docker stop it.
     pub(crate) fn stop(&mut self) {
-        let Some(mut process) = self.process.take() else { return };
+        let Some(mut process) = self.process.take() else {
+            return;
+        };
         command::read(Command::new("kill").arg(process.id().to_string())).unwrap();
         let end = Instant::now() + Duration::from_secs(20);
         while process.try_wait().unwrap().is_none() {
@@ -101,7 +119,10 @@ impl Drop for Shipper {
             let _ = process.wait();
         }
         if std::thread::panicking() {
-            eprintln!("Fluent Bit said:\n{}", fs::read_to_string(self.log()).unwrap_or_default());
+            eprintln!(
+                "Fluent Bit said:\n{}",
+                fs::read_to_string(self.log()).unwrap_or_default()
+            );
         }
     }
 }
