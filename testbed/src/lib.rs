@@ -3,7 +3,8 @@
 //! outside by [`exec`].
 //!
 //! Beside them, for tests of oCore's crates: an SMTP server ([`SmtpCatcher`]), an OpenID Connect provider
-//! ([`OidcProvider`]) and a stand-in for GitHub ([`FakeGitHub`]), each a process that ends with the test.
+//! ([`OidcProvider`]), a stand-in for GitHub ([`FakeGitHub`]) and a receiver of logs ([`CloudWatch`]), each a process that ends with
+//! the test; and the program that ships logs ([`fluent_bit()`]).
 //!
 //! Nothing but containers, volumes and the network whose names begin with `ocore-testbed` is touched.
 
@@ -11,10 +12,12 @@ mod bare;
 pub mod browser;
 mod cache;
 pub mod chromium;
+mod cloudwatch;
 pub mod command;
 mod docker;
 mod engine;
 mod fake_github;
+mod fluent_bit;
 mod images;
 mod node;
 mod oidc_provider;
@@ -26,8 +29,10 @@ mod up;
 
 pub use bare::{bare, unbare};
 pub use cache::folder as cache;
+pub use cloudwatch::{CloudWatch, LogEvent};
 pub use engine::engine;
 pub use fake_github::FakeGitHub;
+pub use fluent_bit::fluent_bit;
 pub use images::{Origin, images, images_from_registry_or_built};
 pub use oidc_provider::{Authentication, OidcClient, OidcProvider};
 pub use packages::{Need, install};

@@ -17,7 +17,7 @@ use crate::{
 const TOOLS: [&str; 2] = ["oidc-provider", "smtp-catcher"];
 
 /// What running and installing them needs.
-const NODE: [Need; 2] = [
+pub(crate) const NODE: [Need; 2] = [
     Need {
         what: "Node.js",
         package: "nodejs",
@@ -78,7 +78,7 @@ fn numbers(version: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-fn install_tool(tool: &str) -> Result<()> {
+pub(crate) fn install_tool(tool: &str) -> Result<()> {
     let (from, to) = (source(tool), modules(tool));
     if is_whole(tool)? {
         return Ok(());

@@ -109,6 +109,8 @@ fn tests(fast: bool) -> Result<()> {
 
 fn end_to_end() -> Result<()> {
     ocore_testbed::up(SERVERS)?;
+    // It is built the first time, which would seem to be a test that hangs.
+    ocore_testbed::fluent_bit()?;
     // Away from where Cargo puts the one of the tests, which is another.
     let binary = workspace::target().join("e2e/ocore");
     fs::create_dir_all(workspace::target().join("e2e"))?;

@@ -23,10 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
-    EnvFilter, Layer,
-    filter::{FilterExt, filter_fn},
-    layer::SubscriberExt,
-    util::SubscriberInitExt,
+    EnvFilter, Layer, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
 use crate::{
@@ -208,9 +205,12 @@ fn start_log(config: &Config) -> anyhow::Result<()> {
         LogFormat::Json => log.json().flatten_event(true).with_span_list(false).boxed(),
         LogFormat::Text => log.boxed(),
     };
-    let wanted = EnvFilter::try_new(&config.log)?.and(filter_fn(keeps_secrets));
+    // Filters of the whole, not of this layer: with one of a layer, a library that asks by `log` whether a line is wanted (sqlx
+    // does at each statement) makes the next span of the thread disappear, and with it the request's id.
     tracing_subscriber::registry()
-        .with(log.with_filter(wanted))
+        .with(log)
+        .with(EnvFilter::try_new(&config.log)?)
+        .with(filter_fn(keeps_secrets))
         .init();
     Ok(())
 }

@@ -197,6 +197,17 @@ fn it_starts_survives_a_kill_and_ends_in_order() {
         !log.contains("ocore_") || !log.contains(&token),
         "the token is not logged"
     );
+    let answered: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains(r#""answered""#))
+        .collect();
+    assert!(answered.len() >= 3, "{log}");
+    for line in answered {
+        assert!(
+            line.contains(r#""span":{"id":""#) && line.contains(r#""path":"/api/servers""#),
+            "{line}"
+        );
+    }
     assert!(
         data.path().join("postgres/postmaster.pid").exists(),
         "PostgreSQL outlives it"
