@@ -25,6 +25,6 @@ USER 10001:10001
 VOLUME /var/lib/ocore
 WORKDIR /var/lib/ocore
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=3 CMD ["ocore", "health"]
+HEALTHCHECK --interval=5s --timeout=10s --start-period=60s --retries=3 CMD ["ocore", "health"]
 ENTRYPOINT ["ocore"]
 CMD ["serve"]

@@ -20,6 +20,6 @@ ENV HOME=/ \
     OCORE_LISTEN=0.0.0.0:3000
 USER 10001:10001
 EXPOSE 3000
-HEALTHCHECK --interval=10s --timeout=10s --start-period=20s --retries=3 CMD ["ocore", "health", "--path", "/health/frontend"]
+HEALTHCHECK --interval=5s --timeout=10s --start-period=20s --retries=3 CMD ["ocore", "health", "--path", "/health/frontend"]
 ENTRYPOINT ["ocore"]
 CMD ["frontend"]

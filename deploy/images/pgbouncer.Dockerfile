@@ -19,5 +19,6 @@ USER 10001:10001
 EXPOSE 6432
 # What waits for its turn is let go by the backends, not here.
 STOPSIGNAL SIGINT
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["pg_isready", "-q", "-h", "127.0.0.1", "-p", "6432"]
+# The user is named, since this one has no name that could be looked up.
+HEALTHCHECK --interval=5s --timeout=5s --start-period=20s --retries=3 CMD ["pg_isready", "-q", "-h", "127.0.0.1", "-p", "6432", "-U", "ocore", "-d", "ocore"]
 ENTRYPOINT ["/usr/local/bin/ocore-pgbouncer"]

@@ -118,7 +118,8 @@ fn image(name: &str, base: &str, tag: &str, entries: &[Entry]) -> Result<()> {
         .with_context(|| format!("could not copy {}", dockerfile.display()))?;
     root(&context.path().join("rootfs.tar"), entries, epoch)?;
     let tag = format!("ocore-{name}:{tag}");
-    run(Command::new("docker")
+    let mut build = Command::new("docker");
+    build
         .args(["build", "-q", "-t", &tag])
         .args(["--build-arg", &format!("BASE={base}")])
         .args(["--build-arg", &format!("VERSION={}", env!("CARGO_PKG_VERSION"))])
@@ -126,8 +127,9 @@ fn image(name: &str, base: &str, tag: &str, entries: &[Entry]) -> Result<()> {
         .args(["--build-arg", &format!("SOURCE_DATE_EPOCH={epoch}")])
         .arg(context.path())
         .env("SOURCE_DATE_EPOCH", epoch.to_string())
-        // Plugins are packages of their own in some distributions; without this one the older builder serves.
-        .env("DOCKER_BUILDKIT", if has_buildkit() { "1" } else { "0" }))?;
+        // It is a package of its own in some distributions; without it the older builder serves.
+        .env("DOCKER_BUILDKIT", if has_buildkit() { "1" } else { "0" });
+    read(&mut build).with_context(|| format!("could not build {tag}"))?;
     println!("{tag}");
     Ok(())
 }

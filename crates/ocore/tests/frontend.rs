@@ -117,6 +117,7 @@ async fn api(go: Arc<Notify>) -> String {
 }
 
 fn client() -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .tls_certs_only([])
         .no_proxy()

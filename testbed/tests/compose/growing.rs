@@ -19,11 +19,11 @@ const ONE: Server = Server(1);
 
 #[test]
 fn an_installation_grows_from_its_own_database_to_another_and_to_pgbouncer() {
+    let mut told = Told(Instant::now());
     ONE.clean();
     let mut installation = Installation::set_up();
-    let began = Instant::now();
     installation.up();
-    eprintln!("healthy after {:.1} s", began.elapsed().as_secs_f64());
+    told.tell("healthy");
     limits::assert_held(&installation);
     pages(&installation);
 
@@ -38,24 +38,40 @@ fn an_installation_grows_from_its_own_database_to_another_and_to_pgbouncer() {
     );
     installation.add_server(ONE);
     log_in(ONE, &installation.create("one"));
+    told.tell("the first Odoo");
 
     hog(&installation);
+    told.tell("a hog, and a kill");
     restart(&installation);
     no_secrets(&installation);
+    told.tell("a restart");
 
     let database = Database::start();
-    elsewhere(&mut installation, &database);
+    elsewhere(&installation, &database);
     log_in(ONE, &installation.create("two"));
     no_secrets(&installation);
+    told.tell("a database elsewhere");
 
     pgbouncer(&installation, &database);
     log_in(ONE, &installation.create("three"));
     no_secrets(&installation);
+    told.tell("PgBouncer");
     for name in ["one", "two", "three"] {
         let delete = ["instance", "delete", name, "--yes", name, "--no-dump"];
         assert_eq!(installation.ocore(&delete)["operation"]["state"], "done");
     }
     assert!(ONE.containers().is_empty());
+    told.tell("all deleted");
+}
+
+/// How long each part took, for who looks at the output.
+struct Told(Instant);
+
+impl Told {
+    fn tell(&mut self, what: &str) {
+        eprintln!("{:>6.1} s  {what}", self.0.elapsed().as_secs_f64());
+        self.0 = Instant::now();
+    }
 }
 
 /// The dashboard and the API by one address, through Caddy and through the frontend alone.
@@ -163,7 +179,7 @@ fn restart(installation: &Installation) {
 }
 
 /// Takes the database with all that is in it to another place, as an operator would.
-fn elsewhere(installation: &mut Installation, database: &Database) {
+fn elsewhere(installation: &Installation, database: &Database) {
     for (from, to) in [
         (database.authority(), "database.pem"),
         (database.stranger(), "stranger.pem"),

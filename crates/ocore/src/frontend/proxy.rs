@@ -40,6 +40,8 @@ pub(super) struct Proxy {
 impl Proxy {
     /// To an address without a path.
     pub(super) fn new(api: &str) -> anyhow::Result<Self> {
+        // Fails only where there is one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECTING)
             .tcp_nodelay(true)
