@@ -198,3 +198,60 @@ fn epoch() -> Result<u64> {
     // Of a source without its history nothing is known.
     Ok(commit.ok().and_then(|time| time.parse().ok()).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{thread::sleep, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn the_same_programs_make_the_same_layer() {
+        let folder = tempfile::tempdir().unwrap();
+        let layer = |name: &str| {
+            let program = folder.path().join(name);
+            fs::write(&program, "the program").unwrap();
+            let tar = folder.path().join("rootfs.tar");
+            let entries = [
+                Entry::File(program.clone(), "usr/local/bin/ocore"),
+                Entry::File(program, "usr/local/bin/ocore-agent"),
+                Entry::Data("var/lib/ocore"),
+            ];
+            root(&tar, &entries, 1_700_000_000).unwrap();
+            fs::read(tar).unwrap()
+        };
+        let first = layer("first");
+        // Files on disk have another time then.
+        sleep(Duration::from_millis(1100));
+        assert!(first == layer("second"));
+
+        let mut tar = tar::Archive::new(first.as_slice());
+        let entries: Vec<_> = tar
+            .entries()
+            .unwrap()
+            .map(|entry| {
+                let entry = entry.unwrap();
+                let header = entry.header();
+                let path = entry.path().unwrap().display().to_string();
+                (path, header.mode().unwrap(), header.uid().unwrap())
+            })
+            .collect();
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|(path, mode, owner)| (path.as_str(), *mode, *owner))
+            .collect();
+        assert_eq!(
+            entries,
+            [
+                ("usr", 0o755, 0),
+                ("usr/local", 0o755, 0),
+                ("usr/local/bin", 0o755, 0),
+                ("usr/local/bin/ocore", 0o755, 0),
+                ("usr/local/bin/ocore-agent", 0o755, 0),
+                ("var", 0o755, 0),
+                ("var/lib", 0o755, 0),
+                ("var/lib/ocore", 0o700, USER),
+            ]
+        );
+    }
+}

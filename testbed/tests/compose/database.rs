@@ -125,18 +125,22 @@ impl Database {
     /// Takes in a dump that a command writes.
     pub(crate) fn restore(&self, dump: &mut Command) {
         let mut dump = dump.stdout(Stdio::piped()).spawn().unwrap();
+        // As oCore's own role, which is no superuser, and by TLS, as from anywhere else.
+        let password = format!("PGPASSWORD={PASSWORD}");
+        let exec = [
+            "exec",
+            "-i",
+            "-e",
+            &password,
+            "-e",
+            "PGSSLMODE=require",
+            CONTAINER,
+        ];
+        let restore = ["pg_restore", "--no-owner", "--exit-on-error", "-h", HOST];
         let restored = Command::new("docker")
-            .args([
-                "exec",
-                "-i",
-                CONTAINER,
-                "pg_restore",
-                "-U",
-                "postgres",
-                "-d",
-                "ocore",
-                "--exit-on-error",
-            ])
+            .args(exec)
+            .args(restore)
+            .args(["-U", "ocore", "-d", "ocore"])
             .stdin(dump.stdout.take().unwrap())
             .output()
             .unwrap();

@@ -59,9 +59,7 @@ fn check_url(url: &str, by_caddy: bool) -> anyhow::Result<()> {
     let parsed = url::Url::parse(url).ok();
     let is_site = parsed.as_ref().is_some_and(|parsed| {
         matches!(parsed.scheme(), "http" | "https")
-            && parsed
-                .host_str()
-                .is_some_and(|host| url.ends_with(host) || parsed.port().is_some())
+            && parsed.host_str().is_some_and(|host| !host.is_empty())
             && parsed.path() == "/"
             && parsed.query().is_none()
             && parsed.username().is_empty()
