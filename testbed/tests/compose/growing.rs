@@ -45,6 +45,8 @@ fn an_installation_grows_from_its_own_database_to_another_and_to_pgbouncer() {
     restart(&installation);
     no_secrets(&installation);
     told.tell("a restart");
+    several(&installation);
+    told.tell("two backends, and one less");
 
     let database = Database::start();
     elsewhere(&installation, &database);
@@ -176,6 +178,33 @@ fn restart(installation: &Installation) {
         installation.ocore(&["instance", "show", "one"])["status"],
         "running"
     );
+}
+
+/// Two backends behind Caddy, one of which is stopped while it is asked.
+fn several(installation: &Installation) {
+    let key = installation.do_compose(&[
+        "exec", "-T", "backend", "ocore", "admin", "create", "--name", "operator",
+    ]);
+    assert!(key.starts_with("ocore_"), "a key, and nothing else");
+    let first = installation.container("backend");
+    installation.do_compose(&["up", "-d", "--wait", "--no-recreate", "--scale", "backend=2"]);
+    let mut stop = Command::new("docker")
+        .args(["stop", &first])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut asked = 0;
+    // On, after it has ended: now it is the other one that answers.
+    let mut after = 0;
+    while after < 20 {
+        after += u32::from(stop.try_wait().unwrap().is_some());
+        let (status, _, body) = installation.ask("GET", "/api/servers", None);
+        assert_eq!(status, 200, "request {asked}: {body}");
+        asked += 1;
+    }
+    installation.do_compose(&["up", "-d", "--wait", "--scale", "backend=1"]);
+    assert_eq!(installation.container("backend").lines().count(), 1);
+    installation.await_ready();
 }
 
 /// Takes the database with all that is in it to another place, as an operator would.
