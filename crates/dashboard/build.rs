@@ -9,7 +9,8 @@ fn main() {
     // Where nothing can be written, there is no dashboard to be built later either.
     let _ = fs::create_dir_all(&built);
     // A debug build need not be compiled anew.
-    if std::env::var("PROFILE").is_ok_and(|profile| profile != "debug") {
+    let is_embedded = std::env::var_os("CARGO_FEATURE_EMBEDDED").is_some();
+    if is_embedded || std::env::var("PROFILE").is_ok_and(|profile| profile != "debug") {
         println!("cargo::rerun-if-changed={}", built.display());
     }
 }

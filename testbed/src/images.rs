@@ -59,6 +59,21 @@ pub(crate) const SERVER: Image = Image {
     published: false,
 };
 
+/// What images of oCore stand on where no image of Debian can be pulled: with what PostgreSQL's clients need, and with
+/// PgBouncer.
+const BASES: [Image; 2] = [
+    Image {
+        tag: "ocore-testbed-base",
+        script: "base.sh",
+        published: false,
+    },
+    Image {
+        tag: "ocore-testbed-base-pgbouncer",
+        script: "base-pgbouncer.sh",
+        published: false,
+    },
+];
+
 /// Where an image came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -76,6 +91,18 @@ pub enum Origin {
 pub fn images() -> Result<()> {
     let lock = cache::lock()?;
     ensure(&lock)
+}
+
+/// Makes sure that this machine's Docker and the cache have what images of oCore are made on; answers the one for backend and
+/// frontend, and the one for `PgBouncer`.
+pub fn bases() -> Result<[&'static str; 2]> {
+    let lock = cache::lock()?;
+    engine()?;
+    for image in BASES {
+        image.ensure(&lock)?;
+        image.save(&lock)?;
+    }
+    Ok(BASES.map(|image| image.tag))
 }
 
 /// Makes sure that this machine's Docker has `odoo:19` and `postgres:17`: pulled, or built where no registry can be

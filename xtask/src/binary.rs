@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Builds it, and says where it is. One build serves all: with the faults that end-to-end tests ask for, which do nothing
-/// unless `OCORE_FAULTS` names a file; and of the whole workspace, so that libraries have the same features, and are the
+/// unless `OCORE_FAULTS` names a file; with the dashboard in it, for images; and of the whole workspace, so that libraries have the same features, and are the
 /// same, as in the tests.
 pub(crate) fn build() -> Result<PathBuf> {
     run(&mut cargo(&[
@@ -20,7 +20,7 @@ pub(crate) fn build() -> Result<PathBuf> {
         "--bin",
         "ocore",
         "--features",
-        "ocore/faults",
+        "ocore/faults,ocore/embedded",
     ]))?;
     Ok(workspace::target().join("debug/ocore"))
 }

@@ -7,6 +7,7 @@ mod binary;
 mod contract;
 mod db;
 mod demo;
+mod images;
 mod openapi;
 mod postgres;
 mod process;
@@ -49,6 +50,8 @@ enum Task {
     },
     /// Check that crates depend downwards only
     Arrows,
+    /// Build the images of oCore: `ocore-backend`, `ocore-frontend`, `ocore-pgbouncer`
+    Images(images::Options),
     /// Renew `docs/openapi.json`, the description of the API
     Openapi {
         /// Change nothing: fail if it is out of date
@@ -112,6 +115,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Demo { once } => demo::command(once),
         Task::Test { fast } => return test::command(fast),
         Task::Arrows => arrows::command(),
+        Task::Images(options) => images::command(&options),
         Task::Openapi { check } => openapi::command(check),
         Task::Contract { seed } => contract::command(seed),
         Task::Sql { check } => sql::command(check),

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use ocore_testbed::command::output;
 
 use crate::{
-    agent, arrows, binary, contract, openapi,
+    agent, arrows, binary, contract, images, openapi,
     postgres::{self, Postgres},
     process::{cargo, interrupted, run},
     setup, sql, web, workspace,
@@ -39,8 +39,9 @@ pub(crate) fn command(fast: bool) -> Result<ExitCode> {
     if !fast && report.failed.is_empty() {
         report.tests("end-to-end tests", &junit("e2e"), end_to_end)?;
         report.tests("browser tests", &web::junit(), browser)?;
+        report.tests("compose", &junit("compose"), compose)?;
     } else if !fast {
-        println!("\n── end-to-end and browser tests: left out, since what comes before them failed");
+        println!("\n── end-to-end, browser and compose tests: left out, since what comes before them failed");
     }
     Ok(report.finish())
 }
@@ -128,6 +129,18 @@ fn browser() -> Result<()> {
     ocore_testbed::up(2)?;
     let binary = workspace::target().join("e2e/ocore");
     web::browser_tests(&binary, &[1, 2].map(ocore_testbed::server), None)
+}
+
+/// The images and the compose files, with the same binary, on one of the servers.
+fn compose() -> Result<()> {
+    const TAG: &str = "ocore-testbed";
+    ocore_testbed::up(1)?;
+    let binary = workspace::target().join("e2e/ocore");
+    images::build(&binary, None, TAG)?;
+    run(nextest("compose")
+        .arg("--workspace")
+        .env("OCORE_BIN", binary)
+        .env("OCORE_IMAGES_TAG", TAG))
 }
 
 fn nextest(profile: &str) -> Command {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fmt, fs,
     io::{self, Write as _},
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -30,8 +31,14 @@ use tracing_subscriber::EnvFilter;
 const SECRET_MIN: usize = 32;
 /// The file in the data directory with a key made by oCore itself, in development.
 const KEY_FILE: &str = "encryption-key";
-/// Variables that begin like ours and belong to the command line.
-const CLIENT: &[&str] = &["OCORE_URL", "OCORE_TOKEN", "OCORE_PROFILE", "OCORE_ORG"];
+/// Variables that begin like ours and belong to the command line, or to `ocore frontend`.
+const OTHERS: &[&str] = &[
+    "OCORE_URL",
+    "OCORE_TOKEN",
+    "OCORE_PROFILE",
+    "OCORE_ORG",
+    "OCORE_API_URL",
+];
 
 /// Everything `ocore serve` can be told.
 #[derive(Debug)]
@@ -72,6 +79,8 @@ pub(crate) struct Config {
     app_url: Option<String>,
     /// Whether the dashboard is served.
     pub(crate) dashboard: bool,
+    /// Whether an administrator's key is made and printed at the very first start.
+    pub(crate) first_key: bool,
     /// What access tokens are signed with; without it, what secrets are sealed with.
     jwt_secret: Option<SecretString>,
     /// How long an access token is good.
@@ -169,17 +178,7 @@ impl Config {
             cores: std::thread::available_parallelism()
                 .map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
         };
-        // A value that is not UTF-8 is only a fault in a variable that is read: what stands in for the bytes that
-        // are none fails the checks there.
-        let variables = std::env::vars_os()
-            .map(|(name, value)| {
-                (
-                    name.to_string_lossy().into_owned(),
-                    value.to_string_lossy().into_owned(),
-                )
-            })
-            .collect();
-        Self::from_variables(variables, &machine)
+        Self::from_variables(environment(), &machine)
     }
 
     /// The configuration in a set of variables. An empty variable is one that is not set.
@@ -211,30 +210,10 @@ impl Config {
             (None, None) => Key::Kept,
         };
 
-        let log = read.text("OCORE_LOG").unwrap_or_else(|| "info".to_owned());
-        if let Err(error) = EnvFilter::try_new(&log) {
-            read.fault(
-                "OCORE_LOG",
-                &format!("is not a filter: {error}"),
-                "Use for example `info,ocore_fleet=debug`.",
-            );
-        }
-        let log_format = read
-            .parsed("OCORE_LOG_FORMAT", "Use `json` or `text`.")
-            .unwrap_or(if development {
-                LogFormat::Text
-            } else {
-                LogFormat::Json
-            });
-
+        let (log, log_format) = read.log(development);
         let config = Self {
             data_dir,
-            listen: read
-                .parsed(
-                    "OCORE_LISTEN",
-                    "Use an address and a port, for example 127.0.0.1:8080 or [::]:8080.",
-                )
-                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            listen: read.listen(8080),
             development,
             database_url,
             database_direct_url,
@@ -250,7 +229,8 @@ impl Config {
             metrics_retention: read.retention(),
             shutdown_grace: read.seconds("OCORE_SHUTDOWN_GRACE", 0..=3600, 30),
             app_url: read.origin("APP_URL"),
-            dashboard: read.dashboard(),
+            dashboard: read.on_or_off("OCORE_DASHBOARD"),
+            first_key: read.on_or_off("OCORE_FIRST_KEY"),
             jwt_secret,
             access_expiry: read.time("JWT_ACCESS_EXPIRY", TimeDelta::hours(1)),
             refresh_expiry: read.time("JWT_REFRESH_EXPIRY", TimeDelta::days(30)),
@@ -264,11 +244,7 @@ impl Config {
             agents: read.agents(),
             warnings: read.unknown(),
         };
-        if read.faults.is_empty() {
-            Ok(config)
-        } else {
-            Err(Faults(read.faults))
-        }
+        read.end(config)
     }
 
     /// The address people enter in their browsers, without a slash at the end. Where nobody said so, it is this machine:
@@ -397,15 +373,26 @@ fn kept_key(data_dir: &Path) -> io::Result<SecretString> {
     }
 }
 
+/// The variables of this process.
+///
+/// A value that is not UTF-8 is only a fault in a variable that is read: what stands in for the bytes that are none fails
+/// the checks there.
+pub(crate) fn environment() -> BTreeMap<String, String> {
+    let text = |text: OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os()
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
+}
+
 /// Takes variables one by one, and keeps what was wrong with them.
-struct Reader {
+pub(crate) struct Reader {
     variables: BTreeMap<String, String>,
     known: Vec<&'static str>,
     faults: Vec<String>,
 }
 
 impl Reader {
-    const fn new(variables: BTreeMap<String, String>) -> Self {
+    pub(crate) const fn new(variables: BTreeMap<String, String>) -> Self {
         Self {
             variables,
             known: Vec::new(),
@@ -413,12 +400,21 @@ impl Reader {
         }
     }
 
-    fn text(&mut self, name: &'static str) -> Option<String> {
+    /// What was read, unless something was wrong.
+    pub(crate) fn end<T>(self, read: T) -> Result<T, Faults> {
+        if self.faults.is_empty() {
+            Ok(read)
+        } else {
+            Err(Faults(self.faults))
+        }
+    }
+
+    pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
         self.variables.get(name).filter(|text| !text.is_empty()).cloned()
     }
 
-    fn fault(&mut self, name: &str, what: &str, mend: &str) {
+    pub(crate) fn fault(&mut self, name: &str, what: &str, mend: &str) {
         self.faults.push(format!("{name} {what}. {mend}"));
     }
 
@@ -467,13 +463,13 @@ impl Reader {
         }
     }
 
-    fn dashboard(&mut self) -> bool {
-        const NAME: &str = "OCORE_DASHBOARD";
-        match self.text(NAME).as_deref() {
+    /// On unless it says `off`.
+    fn on_or_off(&mut self, name: &'static str) -> bool {
+        match self.text(name).as_deref() {
             None | Some("on") => true,
             Some("off") => false,
             Some(other) => {
-                self.fault(NAME, &format!("is `{other}`"), "Use `on` or `off`.");
+                self.fault(name, &format!("is `{other}`"), "Use `on` or `off`.");
                 true
             }
         }
@@ -658,6 +654,34 @@ impl Reader {
         }
     }
 
+    /// What is logged, and how it is written.
+    pub(crate) fn log(&mut self, development: bool) -> (String, LogFormat) {
+        let log = self.text("OCORE_LOG").unwrap_or_else(|| "info".to_owned());
+        if let Err(error) = EnvFilter::try_new(&log) {
+            self.fault(
+                "OCORE_LOG",
+                &format!("is not a filter: {error}"),
+                "Use for example `info,ocore_fleet=debug`.",
+            );
+        }
+        let usual = if development {
+            LogFormat::Text
+        } else {
+            LogFormat::Json
+        };
+        let format = self.parsed("OCORE_LOG_FORMAT", "Use `json` or `text`.");
+        (log, format.unwrap_or(usual))
+    }
+
+    /// Where to listen; without a word about it, on this machine only.
+    pub(crate) fn listen(&mut self, port: u16) -> SocketAddr {
+        self.parsed(
+            "OCORE_LISTEN",
+            "Use an address and a port, for example 127.0.0.1:8080 or [::]:8080.",
+        )
+        .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+
     fn parsed<T: FromStr>(&mut self, name: &'static str, mend: &str) -> Option<T> {
         let text = self.text(name)?;
         let value = text.parse().ok();
@@ -696,7 +720,7 @@ impl Reader {
     }
 
     /// An address without anything after the host and port, not even a slash.
-    fn origin(&mut self, name: &'static str) -> Option<String> {
+    pub(crate) fn origin(&mut self, name: &'static str) -> Option<String> {
         let text = self.text(name)?;
         let origin = text.strip_suffix('/').unwrap_or(&text);
         let fits = origin.parse::<Uri>().is_ok_and(|uri| {
@@ -755,7 +779,7 @@ impl Reader {
         self.variables
             .keys()
             .filter(|name| name.starts_with("OCORE_"))
-            .filter(|name| !self.known.contains(&name.as_str()) && !CLIENT.contains(&name.as_str()))
+            .filter(|name| !self.known.contains(&name.as_str()) && !OTHERS.contains(&name.as_str()))
             .map(|name| format!("{name} is set, and oCore knows no such variable; see docs/configuration.md"))
             .collect()
     }

@@ -4,8 +4,11 @@ mod admin;
 mod cli;
 mod config;
 mod database;
+mod frontend;
+mod health;
 mod openapi;
 mod serve;
+mod setup;
 
 use std::{
     env,
@@ -30,6 +33,16 @@ struct Arguments {
 enum Command {
     /// Run the control plane, configured by environment variables (docs/configuration.md).
     Serve,
+    /// Serve the dashboard by a process of its own, and pass on what is the API's to `OCORE_API_URL`.
+    Frontend,
+    /// Ask the process that listens at `OCORE_LISTEN` on this machine whether it is well.
+    Health {
+        /// What to ask for.
+        #[arg(long, default_value = "/health/ready")]
+        path: String,
+    },
+    /// Put what `docker compose` needs to run oCore into a folder: its files, and a `.env` with new secrets.
+    Setup(setup::Options),
     /// Administrators, made on the machine that runs `ocore serve`, with its environment.
     #[command(subcommand)]
     Admin(Admin),
@@ -103,6 +116,9 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve => runtime()?.block_on(serve::run(Config::from_environment()?))?,
+        Command::Frontend => runtime()?.block_on(frontend::run(frontend::Config::from_environment()?))?,
+        Command::Health { path } => runtime()?.block_on(health::ask(&path))?,
+        Command::Setup(options) => setup::run(&options)?,
         Command::Admin(Admin::Create {
             name, email: None, ..
         }) => {

@@ -38,7 +38,7 @@ const MAILS: Duration = Duration::from_secs(5);
 
 /// Serves until told to stop.
 pub(crate) async fn run(mut config: Config) -> anyhow::Result<()> {
-    start_log(&config)?;
+    start_log(&config.log, config.log_format)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -99,7 +99,9 @@ async fn serve(config: &mut Config, database: &Database, mut asked: Asked) -> an
     )
     .with_graceful_shutdown(stopping.clone().cancelled_owned());
     let serving = tokio::spawn(serving.into_future());
-    introduce(database).await?;
+    if config.first_key {
+        introduce(database).await?;
+    }
     say(&format!(
         "oCore {} listens on http://{} and keeps its data in {}",
         env!("CARGO_PKG_VERSION"),
@@ -143,13 +145,13 @@ fn served(config: &Config, api: Router) -> Router {
 }
 
 /// Whether a path is the API's, be there anything or not: what is unknown there is a problem, not a page.
-fn is_of_api(path: &str) -> bool {
+pub(crate) fn is_of_api(path: &str) -> bool {
     let first = path.split('/').nth(1).unwrap_or_default();
     ["api", "health", "metrics"].contains(&first)
 }
 
 /// Why an address cannot be listened on, and what to do.
-fn deaf(address: SocketAddr, error: &io::Error) -> anyhow::Error {
+pub(crate) fn deaf(address: SocketAddr, error: &io::Error) -> anyhow::Error {
     let mend = match error.kind() {
         io::ErrorKind::AddrInUse => {
             "Something listens there already, maybe another `ocore serve` (`ss -ltnp` tells): end it, or set \
@@ -191,17 +193,18 @@ async fn introduce(database: &Database) -> anyhow::Result<()> {
 }
 
 /// Tells the person or program that started this process, whatever the log is set to.
-fn say(text: &str) -> anyhow::Result<()> {
+pub(crate) fn say(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}")?;
     Ok(out.flush()?)
 }
 
-fn start_log(config: &Config) -> anyhow::Result<()> {
+/// Writes the log to standard error from now on.
+pub(crate) fn start_log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let log = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    let log = match config.log_format {
+    let log = match format {
         LogFormat::Json => log.json().flatten_event(true).with_span_list(false).boxed(),
         LogFormat::Text => log.boxed(),
     };
@@ -209,7 +212,7 @@ fn start_log(config: &Config) -> anyhow::Result<()> {
     // does at each statement) makes the next span of the thread disappear, and with it the request's id.
     tracing_subscriber::registry()
         .with(log)
-        .with(EnvFilter::try_new(&config.log)?)
+        .with(EnvFilter::try_new(filter)?)
         .with(filter_fn(keeps_secrets))
         .init();
     Ok(())
@@ -222,13 +225,13 @@ fn keeps_secrets(of: &Metadata<'_>) -> bool {
 }
 
 /// The signals that ask for an end.
-struct Asked {
+pub(crate) struct Asked {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Asked {
-    fn listen() -> std::io::Result<Self> {
+    pub(crate) fn listen() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -236,7 +239,7 @@ impl Asked {
     }
 
     /// Waits for one of them.
-    async fn heard(&mut self) {
+    pub(crate) async fn heard(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -18,5 +18,7 @@ mod disturbances;
 mod life;
 mod placement;
 mod plane;
+#[path = "../shared/server.rs"]
+mod server;
 mod steps;
 mod world;

@@ -1,0 +1,18 @@
+//! oCore as `deploy/` gives it away: images, compose files and the systemd unit, with real parts behind them.
+//!
+//! `cargo xtask test` builds the images of the same binary as the end-to-end tests'.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "a test fails by panicking, and tells one story from its beginning to its end"
+)]
+
+mod database;
+mod growing;
+mod installation;
+mod limits;
+#[path = "../shared/server.rs"]
+#[expect(dead_code, reason = "the end-to-end tests look at more")]
+mod server;
+mod unit;
