@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Result, anyhow, ensure};
 use ocore_domain::Problem;
-use ocore_operations::{Hands, Runtime, RuntimeConfig, faults::NoFaults, noop};
+use ocore_operations::{Bounds, Hands, Runtime, RuntimeConfig, faults::NoFaults, noop};
 use ocore_store::{Sealer, Store, embedded::Embedded, migrate, notifications::Notifications, operations};
 use sqlx::PgPool;
 use tokio::{
@@ -243,7 +243,10 @@ impl Watch {
 pub async fn start(hands: Hands, workers: usize) -> Result<Runtime> {
     let config = RuntimeConfig {
         workers,
-        per_server: 4,
+        bounds: Bounds {
+            per_server: 4,
+            ..Bounds::default()
+        },
         health_interval: Duration::from_secs(3600),
         data_dir: "/".into(),
         faults: Arc::new(NoFaults),

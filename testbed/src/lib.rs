@@ -37,7 +37,7 @@ pub use fake_github::FakeGitHub;
 pub use fluent_bit::fluent_bit;
 pub use images::{Origin, bases, images, images_from_registry_or_built};
 pub use oidc_provider::{Authentication, OidcClient, OidcProvider};
-pub use packages::{Need, install};
+pub use packages::{Need, PROXY, install};
 pub use server::{Server, cut, exec, gateway, heal, kill, lose, server, start, wait_ready};
 pub use smtp_catcher::{Mail, MailSecurity, SmtpCatcher};
 pub use tools::{node, tools};

@@ -36,6 +36,13 @@ pub(crate) const ENGINE: [Need; 3] = [
     },
 ];
 
+/// What stands before several processes of oCore.
+pub const PROXY: Need = Need {
+    what: "a proxy that looks whether what is behind it is well",
+    package: "haproxy",
+    present: || installed("haproxy") || std::path::Path::new("/usr/sbin/haproxy").exists(),
+};
+
 /// What keeping and building images needs.
 pub(crate) const BUILD: [Need; 2] = [
     Need {

@@ -148,7 +148,21 @@ impl Api {
 
 /// What is served.
 pub fn router(api: Api) -> Router {
-    let (router, _) = routes().into_router().split_for_parts();
+    serve(api, routes())
+}
+
+/// What is served by a process that is not for requests: whether it is well, and its figures.
+pub fn status_router(api: Api) -> Router {
+    serve(
+        api,
+        Routes::default()
+            .merge(health::routes())
+            .merge(prometheus::routes()),
+    )
+}
+
+fn serve(api: Api, routes: Routes) -> Router {
+    let (router, _) = routes.into_router().split_for_parts();
     let limit = Limit {
         limiter: Limiter::new(api.installation.settings.quotas),
         keyed: access::sender,
@@ -162,6 +176,10 @@ pub fn router(api: Api) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn_with_state(api.clone(), access::identify))
         .layer(middleware::from_fn(request::answer))
+        .layer(middleware::from_fn_with_state(
+            api.clone(),
+            request::last_of_connection,
+        ))
         .layer(middleware::from_fn_with_state(api.clone(), request::measure))
         .layer(compression::layer())
         .with_state(api)

@@ -9,7 +9,7 @@ use std::{
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue, Version, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -44,6 +44,18 @@ pub(crate) async fn measure(State(api): State<Api>, request: Request, next: Next
     api.hands.pulse().answered(took);
     let route = route.as_ref().map(MatchedPath::as_str);
     prometheus::observe(&method, route, response.status(), took);
+    response
+}
+
+/// Ends connections that are kept for more requests when this process is about to end: each after the answer on its way, so
+/// that none is closed under a request that was just sent.
+pub(crate) async fn last_of_connection(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let may_close = request.version() <= Version::HTTP_11;
+    let mut response = next.run(request).await;
+    if may_close && api.hands.is_leaving() {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
     response
 }
 

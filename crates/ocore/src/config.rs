@@ -20,7 +20,7 @@ use chrono::TimeDelta;
 use hkdf::Hkdf;
 use ocore_api::{Proxies, Settings, Signup, limits::Quotas};
 use ocore_mail::{LogLinks, Mailer, Smtp};
-use ocore_operations::AgentSource;
+use ocore_operations::{AgentSource, Bounds, Roles};
 use ocore_sso::{Login, Provider};
 use ocore_store::metrics::Retention;
 use secrecy::{ExposeSecret, SecretString};
@@ -31,6 +31,9 @@ use tracing_subscriber::EnvFilter;
 const SECRET_MIN: usize = 32;
 /// The file in the data directory with a key made by oCore itself, in development.
 const KEY_FILE: &str = "encryption-key";
+/// How many operations of a kind run at once where nobody said so. A move passes an instance's whole data through one of
+/// oCore's processes, from one server's connection to the other's: more at once are not done sooner.
+const KIND_BOUNDS: &[(&str, i64)] = &[("instance_move", 4)];
 /// Variables that begin like ours and belong to the command line, or to `ocore frontend`.
 const OTHERS: &[&str] = &[
     "OCORE_URL",
@@ -61,8 +64,10 @@ pub(crate) struct Config {
     key: Key,
     /// How many operations this process runs at once.
     pub(crate) workers: NonZeroU32,
-    /// How many operations run on one server at once.
-    pub(crate) server_operations: NonZeroU32,
+    /// How many operations run at once on a server, of an organization and of a kind.
+    pub(crate) bounds: Bounds,
+    /// What this process does of all that there is to do.
+    pub(crate) roles: Roles,
     /// What is logged.
     pub(crate) log: String,
     /// How it is written.
@@ -73,6 +78,8 @@ pub(crate) struct Config {
     pub(crate) metrics_token: Option<SecretString>,
     /// How long what was measured is kept.
     pub(crate) metrics_retention: Retention,
+    /// For how long this process serves on after the signal to stop, saying that it is not ready any more.
+    pub(crate) shutdown_delay: Duration,
     /// How long running steps may go on after the signal to stop.
     pub(crate) shutdown_grace: Duration,
     /// The address people enter in their browsers; see [`Config::app_url`].
@@ -221,12 +228,19 @@ impl Config {
             postgres_programs: read.path("PG_BIN"),
             key,
             workers: read.at_least_one("OCORE_WORKERS", 512, (4 * machine.cores).clamp(4, 64)),
-            server_operations: read.at_least_one("OCORE_SERVER_OPERATIONS", 64, 4),
+            bounds: read.bounds(),
+            roles: read
+                .parsed(
+                    "OCORE_ROLES",
+                    "Use one or more of api, worker and leader, each once, with commas between them.",
+                )
+                .unwrap_or_default(),
             log,
             log_format,
             health_interval: read.seconds("OCORE_HEALTH_INTERVAL", 1..=3600, 15),
             metrics_token: read.secret("OCORE_METRICS_TOKEN", false),
             metrics_retention: read.retention(),
+            shutdown_delay: read.seconds("OCORE_SHUTDOWN_DELAY", 0..=300, if development { 0 } else { 5 }),
             shutdown_grace: read.seconds("OCORE_SHUTDOWN_GRACE", 0..=3600, 30),
             app_url: read.origin("APP_URL"),
             dashboard: read.on_or_off("OCORE_DASHBOARD"),
@@ -446,6 +460,51 @@ impl Reader {
             );
         }
         least..=most
+    }
+
+    /// How much may be at work at once, by all processes together.
+    fn bounds(&mut self) -> Bounds {
+        const OF_ORGANIZATION: &str = "OCORE_ORGANIZATION_OPERATIONS";
+        let per_server = self.at_least_one("OCORE_SERVER_OPERATIONS", 64, 4);
+        // 0 stands for what cannot be said: no bound.
+        let per_organization = match self.number(OF_ORGANIZATION, 1..=512, 0) {
+            0 => None,
+            most => Some(most.into()),
+        };
+        Bounds {
+            per_server: per_server.get().into(),
+            per_organization,
+            per_kind: self.kind_bounds(),
+        }
+    }
+
+    fn kind_bounds(&mut self) -> Vec<(String, i64)> {
+        const NAME: &str = "OCORE_KIND_OPERATIONS";
+        let mut bounds: BTreeMap<String, i64> = KIND_BOUNDS
+            .iter()
+            .map(|(kind, most)| ((*kind).to_owned(), *most))
+            .collect();
+        let Some(text) = self.text(NAME) else {
+            return bounds.into_iter().collect();
+        };
+        for part in text.split(',') {
+            let bound = part.trim().split_once('=').and_then(|(kind, most)| {
+                let known = ocore_operations::kinds().any(|known| known == kind);
+                let most = most.parse::<i64>().ok().filter(|most| (1..=512).contains(most));
+                most.filter(|_| known).map(|most| (kind.to_owned(), most))
+            });
+            if let Some((kind, most)) = bound {
+                bounds.insert(kind, most);
+            } else {
+                let mend = format!(
+                    "Use kinds of operations and numbers from 1 to 512, such as instance_create=8,instance_move=2. The kinds \
+                     are {}.",
+                    ocore_operations::kinds().collect::<Vec<_>>().join(", ")
+                );
+                self.fault(NAME, &format!("has `{}`", part.trim()), &mend);
+            }
+        }
+        bounds.into_iter().collect()
     }
 
     fn signup(&mut self) -> Signup {
@@ -851,7 +910,11 @@ mod tests {
         assert_eq!(config.data_dir, Path::new("/var/lib/ocore"));
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(config.database_connections, 2..=25);
-        assert_eq!((config.workers.get(), config.server_operations.get()), (8, 4));
+        assert_eq!((config.workers.get(), config.bounds.per_server), (8, 4));
+        assert_eq!(
+            (config.roles, config.shutdown_delay),
+            (Roles::default(), Duration::ZERO)
+        );
         assert_eq!(
             (config.health_interval.as_secs(), config.shutdown_grace.as_secs()),
             (15, 30)
@@ -903,6 +966,7 @@ mod tests {
         assert!(faults.contains("JWT_SECRET is not set") && faults.contains("SSH_ENCRYPTION_KEY is not set"));
         let config = config(&[("JWT_SECRET", SECRET), ("SSH_ENCRYPTION_KEY", SECRET)]).unwrap();
         assert_eq!(config.log_format, LogFormat::Json);
+        assert_eq!(config.shutdown_delay.as_secs(), 5, "a proxy has to hear of it");
         assert_eq!(config.encryption_key().unwrap().expose_secret(), SECRET);
     }
 
@@ -919,6 +983,10 @@ mod tests {
             ("OCORE_DATA_DIR", "data"),
             ("OCORE_WORKERS", "0"),
             ("OCORE_SERVER_OPERATIONS", "many"),
+            ("OCORE_ORGANIZATION_OPERATIONS", "0"),
+            ("OCORE_KIND_OPERATIONS", "noop=0"),
+            ("OCORE_ROLES", "api,web"),
+            ("OCORE_SHUTDOWN_DELAY", "301"),
             ("OCORE_LOG", "info,=="),
             ("OCORE_LOG_FORMAT", "xml"),
             ("OCORE_HEALTH_INTERVAL", "0"),
@@ -938,6 +1006,38 @@ mod tests {
             );
         }
         assert!(!faults.contains("canary"), "{faults}");
+    }
+
+    #[test]
+    fn what_is_at_work_at_once_has_bounds() {
+        let bounds = |more: &[(&str, &str)]| {
+            let config = config(&[&[("ENVIRONMENT", "development")], more].concat());
+            config.map(|config| config.bounds)
+        };
+        let usual = bounds(&[]).unwrap();
+        assert_eq!(usual.per_kind, [("instance_move".to_owned(), 4)]);
+        assert_eq!(usual.per_organization, None);
+        let told = bounds(&[
+            ("OCORE_KIND_OPERATIONS", "instance_create=8, instance_move=2"),
+            ("OCORE_ORGANIZATION_OPERATIONS", "6"),
+        ])
+        .unwrap();
+        assert_eq!(told.per_organization, Some(6));
+        assert_eq!(
+            told.per_kind,
+            [("instance_create".to_owned(), 8), ("instance_move".to_owned(), 2)]
+        );
+        for wrong in [
+            "instance.create=4",
+            "instance_create",
+            "instance_create=x",
+            "a=1,",
+        ] {
+            let fault = bounds(&[("OCORE_KIND_OPERATIONS", wrong)])
+                .unwrap_err()
+                .to_string();
+            assert!(fault.contains("The kinds are agent_install, "), "{fault}");
+        }
     }
 
     #[test]

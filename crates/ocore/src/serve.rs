@@ -17,7 +17,7 @@ use secrecy::ExposeSecret;
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
-    time::timeout,
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -31,7 +31,7 @@ use crate::{
     database::Database,
 };
 
-/// How long streams may take to end when everything else has.
+/// How long streams and requests may take to end at least, when everything else has.
 const STREAMS: Duration = Duration::from_secs(5);
 /// How long mails that are under way may take to arrive at the end.
 const MAILS: Duration = Duration::from_secs(5);
@@ -66,7 +66,8 @@ async fn serve(config: &mut Config, database: &Database, mut asked: Asked) -> an
     let notifier = Notifier::new(config.mailer.0.clone(), config.notices());
     let hands = Hands::new(database.store.clone(), notifications.clone())
         .with_notifier(notifier)
-        .with_agents(config.agents());
+        .with_agents(config.agents())
+        .with_roles(config.roles);
     let runtime = Runtime::start(hands.clone(), runtime_config(config)).await?;
     let closing = CancellationToken::new();
     let stopping = CancellationToken::new();
@@ -85,7 +86,7 @@ async fn serve(config: &mut Config, database: &Database, mut asked: Asked) -> an
     let api = Api::new(
         database.store.clone(),
         notifications,
-        hands,
+        hands.clone(),
         closing.clone(),
         installation,
     );
@@ -95,7 +96,7 @@ async fn serve(config: &mut Config, database: &Database, mut asked: Asked) -> an
     });
     let serving = axum::serve(
         listener,
-        served(config, ocore_api::router(api)).into_make_service_with_connect_info::<SocketAddr>(),
+        served(config, api).into_make_service_with_connect_info::<SocketAddr>(),
     )
     .with_graceful_shutdown(stopping.clone().cancelled_owned());
     let serving = tokio::spawn(serving.into_future());
@@ -110,23 +111,40 @@ async fn serve(config: &mut Config, database: &Database, mut asked: Asked) -> an
     ))?;
 
     asked.heard().await;
-    tracing::info!(grace = ?config.shutdown_grace, "stopping: running steps may end; a second signal ends at once");
+    tracing::info!(
+        delay = ?config.shutdown_delay, grace = ?config.shutdown_grace,
+        "stopping: requests are answered for the delay, running steps may end within the grace; a second signal ends at once"
+    );
     tokio::spawn(async move {
         asked.heard().await;
         process::exit(1);
     });
-    stopping.cancel();
-    runtime.shutdown(config.shutdown_grace).await;
+    let until = Instant::now() + config.shutdown_delay + config.shutdown_grace;
+    // Who sends requests hears of it, and has the time to send them elsewhere.
+    hands.leave();
+    let no_more_requests = async {
+        sleep(config.shutdown_delay).await;
+        stopping.cancel();
+    };
+    // What is at work needs no requests, and other processes take the rest up meanwhile.
+    tokio::join!(runtime.shutdown(config.shutdown_grace), no_more_requests);
+    // The last: an open page has been told all along, and now asks for its stream elsewhere.
     closing.cancel();
-    let _ = timeout(STREAMS, serving).await;
+    let patience = STREAMS.max(until.saturating_duration_since(Instant::now()));
+    let _ = timeout(patience, serving).await;
     if timeout(MAILS, post.empty()).await.is_err() {
         tracing::warn!("mails that were under way at the end were not sent");
     }
     Ok(())
 }
 
-/// The API, and the dashboard at every path that is not the API's. Files are neither counted nor limited nor logged.
-fn served(config: &Config, api: Router) -> Router {
+/// The API, and the dashboard at every path that is not the API's. Files are neither counted nor limited nor logged. Where
+/// this process is not for requests, only what tells how it does.
+fn served(config: &Config, api: Api) -> Router {
+    if !config.roles.api {
+        return ocore_api::status_router(api);
+    }
+    let api = ocore_api::router(api);
     if !config.dashboard {
         return api;
     }
@@ -169,7 +187,7 @@ pub(crate) fn deaf(address: SocketAddr, error: &io::Error) -> anyhow::Error {
 fn runtime_config(config: &Config) -> RuntimeConfig {
     RuntimeConfig {
         workers: usize::try_from(config.workers.get()).unwrap_or(usize::MAX),
-        per_server: i64::from(config.server_operations.get()),
+        bounds: config.bounds.clone(),
         health_interval: config.health_interval,
         data_dir: config.data_dir.clone(),
         #[cfg(feature = "faults")]

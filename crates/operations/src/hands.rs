@@ -1,9 +1,6 @@
 //! What operations work with: the rows, what is heard of them, and the servers.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use ocore_domain::{
     Code, Problem, ServerId,
@@ -18,7 +15,7 @@ use ocore_store::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{AgentSource, Pulse};
+use crate::{AgentSource, Pulse, Roles, lead::Lead};
 
 /// The rows, what is heard of them, and the servers. Cheap to clone.
 #[derive(Clone)]
@@ -29,7 +26,9 @@ pub struct Hands {
     agents: Arc<AgentSource>,
     pulse: Arc<Pulse>,
     hard_stop: CancellationToken,
-    leads: Arc<AtomicBool>,
+    leaving: CancellationToken,
+    lead: Arc<Lead>,
+    roles: Roles,
     notifier: Notifier,
 }
 
@@ -49,7 +48,9 @@ impl Hands {
             agents: Arc::default(),
             pulse: Arc::default(),
             hard_stop: CancellationToken::new(),
-            leads: Arc::default(),
+            leaving: CancellationToken::new(),
+            lead: Arc::default(),
+            roles: Roles::default(),
             notifier: Notifier::default(),
         }
     }
@@ -58,6 +59,17 @@ impl Hands {
     #[must_use]
     pub fn with_notifier(self, notifier: Notifier) -> Self {
         Self { notifier, ..self }
+    }
+
+    /// The same with a part of the work only.
+    #[must_use]
+    pub fn with_roles(self, roles: Roles) -> Self {
+        Self { roles, ..self }
+    }
+
+    /// What this process does.
+    pub const fn roles(&self) -> Roles {
+        self.roles
     }
 
     /// Tells people of alerts.
@@ -105,11 +117,22 @@ impl Hands {
 
     /// Whether this process leads.
     pub fn leads(&self) -> bool {
-        self.leads.load(Ordering::Relaxed)
+        self.lead.is_held()
     }
 
-    pub(crate) fn set_leads(&self, leads: bool) {
-        self.leads.store(leads, Ordering::Relaxed);
+    /// How long it does, unless it renews.
+    pub(crate) fn lead(&self) -> &Lead {
+        &self.lead
+    }
+
+    /// This process is about to end: who sends it requests is told to send them elsewhere.
+    pub fn leave(&self) {
+        self.leaving.cancel();
+    }
+
+    /// Whether it is about to end.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.is_cancelled()
     }
 
     /// Ends what still runs when the grace of a shutdown is over.

@@ -1,6 +1,6 @@
 //! What one process of all does at a steady interval: whoever holds the lease is the leader, and looks after everything.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use ocore_domain::Problem;
@@ -18,8 +18,10 @@ use crate::{
 
 /// The one process that looks after everything holds this lease.
 const LEADER: &str = "leader";
-/// How long a leader that is lost is waited for.
-const LEASE: Duration = Duration::from_secs(15);
+/// How long a leader that is lost is waited for. Those who wait look every [`TICK`], so that another leads within 15 s.
+const LEASE: Duration = Duration::from_secs(12);
+/// How often it is renewed, or tried for.
+const TICK: Duration = Duration::from_secs(3);
 
 /// Something that the leader does again and again, beside its other duties. What it remembers is lost with the lead: what
 /// must not be lost stands in the database.
@@ -48,7 +50,7 @@ fn duties(health_interval: Duration) -> Vec<Box<dyn Duty>> {
 
 /// Takes the lead whenever nobody has it, and keeps it until the process stops.
 pub(crate) async fn lead(hands: Hands, id: Uuid, health_interval: Duration, stopping: CancellationToken) {
-    let mut tick = interval(LEASE / 3);
+    let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut work: Option<JoinSet<()>> = None;
     loop {
@@ -56,26 +58,30 @@ pub(crate) async fn lead(hands: Hands, id: Uuid, health_interval: Duration, stop
             _ = tick.tick() => {}
             () = stopping.cancelled() => break,
         }
+        let asked = Instant::now();
         let mine = async { leases::take(&mut *hands.store().connection().await?, LEADER, id, LEASE).await };
-        let mine = mine.await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the leader's lease could not be renewed");
-            false
-        });
-        hands.set_leads(mine);
-        match (mine, &work) {
-            (true, None) => {
-                let mut duties_at_work = JoinSet::new();
-                for duty in duties(health_interval) {
-                    duties_at_work.spawn(repeat(hands.clone(), duty));
-                }
-                work = Some(duties_at_work);
-            }
+        match mine.await {
+            Ok(true) => hands.lead().taken(asked, LEASE),
+            Ok(false) => hands.lead().lost(),
+            // It may be this process's for a while yet: it is tried again before that is over.
+            Err(error) => tracing::warn!(%error, "the leader's lease could not be renewed"),
+        }
+        let mine = hands.leads();
+        // A duty ends only where the lead was lost, be it for a moment.
+        let is_left = work.as_mut().is_some_and(|work| work.try_join_next().is_some());
+        if !mine || is_left {
             // Dropping the set ends its tasks.
-            (false, Some(_)) => work = None,
-            _ => {}
+            work = None;
+        }
+        if mine && work.is_none() {
+            let mut duties_at_work = JoinSet::new();
+            for duty in duties(health_interval) {
+                duties_at_work.spawn(repeat(hands.clone(), duty));
+            }
+            work = Some(duties_at_work);
         }
     }
-    hands.set_leads(false);
+    hands.lead().lost();
 }
 
 /// Gives the lead back, so that another process need not wait for the lease to run out.
@@ -90,8 +96,19 @@ async fn repeat(hands: Hands, mut duty: Box<dyn Duty>) {
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tick.tick().await;
-        if let Err(problem) = duty.fulfil(&hands).await {
-            tracing::warn!(duty = duty.name(), %problem, "a duty failed; it is tried again");
+        match hands.lead().during(duty.fulfil(&hands)).await {
+            Some(Ok(())) => {}
+            Some(Err(problem)) => {
+                tracing::warn!(duty = duty.name(), %problem, "a duty failed; it is tried again");
+            }
+            // Whoever leads now does it. Should it be this process again, it begins anew.
+            None => {
+                tracing::warn!(
+                    duty = duty.name(),
+                    "a duty was left: this process does not lead any more"
+                );
+                return;
+            }
         }
     }
 }

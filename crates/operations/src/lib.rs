@@ -19,7 +19,10 @@ pub mod instance_restart;
 pub mod instance_start;
 pub mod instance_stop;
 pub mod instance_update;
+mod lead;
 mod leader;
+#[cfg(feature = "faults")]
+mod ledger;
 mod logs;
 mod noop;
 mod observer;
@@ -28,6 +31,7 @@ mod parts;
 mod polling;
 mod pulse;
 mod reach;
+mod roles;
 mod rollup;
 mod runtime;
 pub mod server_drain;
@@ -42,7 +46,9 @@ pub use logs::container_logs;
 pub use noop::{noop, noop_in_steps};
 pub use ocore_odoo::Version;
 pub use pulse::Pulse;
+pub use roles::Roles;
 pub use runtime::{Runtime, RuntimeConfig};
+pub use worker::Bounds;
 
 use engine::Definition;
 
@@ -58,6 +64,8 @@ static DEFINITIONS: &[&Definition] = &[
     &instance_start::DEFINITION,
     &instance_stop::DEFINITION,
     &instance_update::DEFINITION,
+    #[cfg(feature = "faults")]
+    &ledger::DEFINITION,
     &noop::DEFINITION,
     &noop::IN_STEPS,
     &organization_delete::DEFINITION,
@@ -74,6 +82,11 @@ fn only_waits(kind: &str) -> bool {
         server_drain::DEFINITION.kind,
     ]
     .contains(&kind)
+}
+
+/// What every kind of operation is called, for whoever names some.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    DEFINITIONS.iter().map(|definition| definition.kind)
 }
 
 fn definition(kind: &str) -> Option<&'static Definition> {

@@ -99,7 +99,8 @@ impl Duty for Observer {
             if self.under_way.insert(server.id) {
                 let (hands, turns) = (hands.clone(), self.turns.clone());
                 self.looks.spawn(async move {
-                    if let Err(problem) = look_and_note(&hands, &server, &turns).await {
+                    let look = look_and_note(&hands, &server, &turns);
+                    if let Some(Err(problem)) = hands.lead().during(look).await {
                         tracing::warn!(server = %server.name, %problem, "what was seen could not be written down");
                     }
                     server.id

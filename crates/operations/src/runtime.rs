@@ -12,7 +12,7 @@ use crate::{
     engine::Limits,
     faults::Faults,
     leader, pulse,
-    worker::{self, Worker},
+    worker::{self, Bounds, Worker},
 };
 
 /// How much is done at once, and how often.
@@ -20,8 +20,8 @@ use crate::{
 pub struct RuntimeConfig {
     /// Operations at once in this process.
     pub workers: usize,
-    /// Operations at once on one server, by all processes together.
-    pub per_server: i64,
+    /// Operations at once by all processes together.
+    pub bounds: Bounds,
     /// How often servers and instances are looked at.
     pub health_interval: Duration,
     /// Where oCore keeps what is its own on this machine: how full that is gets watched.
@@ -33,31 +33,35 @@ pub struct RuntimeConfig {
 /// What works in the background of this process.
 pub struct Runtime {
     hands: Hands,
-    worker: Arc<Worker>,
+    /// None in a process that takes nothing up.
+    worker: Option<Arc<Worker>>,
     stopping: CancellationToken,
     leader: Uuid,
 }
 
 impl Runtime {
-    /// Starts to work.
+    /// Starts to work at what is this process's part.
     pub async fn start(hands: Hands, config: RuntimeConfig) -> Result<Self, Problem> {
         let stopping = CancellationToken::new();
         let worker = worker::Config {
             definitions: DEFINITIONS,
             concurrency: config.workers,
-            per_group: config.per_server,
+            bounds: config.bounds,
             faults: config.faults,
             limits: Limits::default(),
         };
-        let worker = Worker::start(hands.clone(), worker, stopping.clone()).await?;
-        tokio::spawn(alerts::deliver(hands.clone(), stopping.clone()));
+        let roles = hands.roles();
+        let worker = if roles.worker {
+            tokio::spawn(alerts::deliver(hands.clone(), stopping.clone()));
+            Some(Worker::start(hands.clone(), worker, stopping.clone()).await?)
+        } else {
+            None
+        };
         let leader = Uuid::now_v7();
-        tokio::spawn(leader::lead(
-            hands.clone(),
-            leader,
-            config.health_interval,
-            stopping.clone(),
-        ));
+        if roles.leader {
+            let (hands, stopping) = (hands.clone(), stopping.clone());
+            tokio::spawn(leader::lead(hands, leader, config.health_interval, stopping));
+        }
         tokio::spawn(pulse::beat(
             hands.clone(),
             leader,
@@ -75,10 +79,15 @@ impl Runtime {
     /// Takes up nothing more, lets running steps end within the grace, and gives back what is not at its end.
     pub async fn shutdown(self, grace: Duration) {
         self.stopping.cancel();
-        if timeout(grace, self.worker.stopped()).await.is_err() {
-            self.hands.hard_stop().cancel();
-            self.worker.stopped().await;
+        // First: another process need not wait until the last step here has ended.
+        if self.hands.roles().leader {
+            leader::resign(&self.hands, self.leader).await;
         }
-        leader::resign(&self.hands, self.leader).await;
+        if let Some(worker) = &self.worker
+            && timeout(grace, worker.stopped()).await.is_err()
+        {
+            self.hands.hard_stop().cancel();
+            worker.stopped().await;
+        }
     }
 }

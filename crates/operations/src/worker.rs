@@ -9,7 +9,7 @@ use std::{
 
 use futures::FutureExt;
 use ocore_domain::{Code, OperationId, Problem, WorkerId, operation::OperationState};
-use ocore_store::operations::{self, Claimed, Claims, Finish};
+use ocore_store::operations::{self, Claimed, Claims, Finish, Terms};
 use rand::RngExt;
 use tokio::{
     sync::{Notify, Semaphore},
@@ -32,12 +32,23 @@ const SILENCE: Duration = Duration::from_secs(15);
 /// An operation that was claimed this often and never ended is ended as failed.
 const CLAIMS: i32 = 50;
 
+/// How much may be at work at once, by all processes together.
+#[derive(Clone, Debug, Default)]
+pub struct Bounds {
+    /// On one server.
+    pub per_server: i64,
+    /// Of one organization; none: as much as there is room for.
+    pub per_organization: Option<i64>,
+    /// Of some kinds.
+    pub per_kind: Vec<(String, i64)>,
+}
+
 /// What a worker executes, and how much of it at once.
 #[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) definitions: &'static [&'static Definition],
     pub(crate) concurrency: usize,
-    pub(crate) per_group: i64,
+    pub(crate) bounds: Bounds,
     pub(crate) faults: Arc<dyn Faults>,
     pub(crate) limits: Limits,
 }
@@ -105,20 +116,30 @@ impl Worker {
         *self.id.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn terms(&self) -> Terms {
+        let kinds = || self.config.definitions.iter().map(|definition| definition.kind);
+        let bounds = &self.config.bounds;
+        Terms {
+            kinds: kinds().map(str::to_owned).collect(),
+            waiting_kinds: kinds()
+                .filter(|kind| only_waits(kind))
+                .map(str::to_owned)
+                .collect(),
+            per_group: bounds.per_server,
+            per_organization: bounds.per_organization,
+            per_kind: bounds.per_kind.clone(),
+        }
+    }
+
     async fn claim_and_run(self: Arc<Self>) {
-        let kinds: Vec<String> = self
-            .config
-            .definitions
-            .iter()
-            .map(|d| d.kind.to_owned())
-            .collect();
+        let terms = self.terms();
         // Operations without steps are over as soon as they are claimed. They end in the transaction of the next claim,
         // which finds their keys free: one commit for both, and no claim in between that finds every key taken.
         let mut ended = Vec::new();
         let mut claims = Claims::new(self.hands.store().clone());
         while !self.stopping.is_cancelled() {
             let free = self.room.available_permits();
-            let claimed = self.end_and_claim(&mut claims, &mut ended, &kinds, free).await;
+            let claimed = self.end_and_claim(&mut claims, &mut ended, &terms, free).await;
             let full = claimed.len() == free;
             let nothing = claimed.is_empty();
             for claim in claimed {
@@ -135,7 +156,7 @@ impl Worker {
                 }
             }
         }
-        self.end_and_claim(&mut claims, &mut ended, &kinds, 0).await;
+        self.end_and_claim(&mut claims, &mut ended, &terms, 0).await;
     }
 
     /// Ends what is over, many in one statement, and claims as much as there is room for.
@@ -143,7 +164,7 @@ impl Worker {
         &self,
         claims: &mut Claims,
         ended: &mut Vec<Finish>,
-        kinds: &[String],
+        terms: &Terms,
         room: usize,
     ) -> Vec<Claimed> {
         if ended.is_empty() && room == 0 {
@@ -161,7 +182,7 @@ impl Worker {
                 operations::finish_many(&mut tx, ended).await?;
             }
             let room = i64::try_from(room).unwrap_or(i64::MAX);
-            operations::claim(tx, self.id(), kinds, room, self.config.per_group).await
+            operations::claim(tx, self.id(), terms, room).await
         };
         match claimed.await {
             Ok(claimed) => {

@@ -14,7 +14,7 @@ use ocore_domain::{
 };
 use ocore_store::{
     Sealer, Store,
-    operations::{self, Claimed, Finish, NewOperation, StepChange},
+    operations::{self, Claimed, Finish, NewOperation, Scope, StepChange, Terms},
 };
 use serde_json::json;
 use sqlx::PgPool;
@@ -64,10 +64,25 @@ impl Queue {
 
     async fn claim(&self, worker: WorkerId, room: i64, group_limit: i64) -> Vec<Claimed> {
         let tx = self.store.begin().await.unwrap();
-        let kinds = [KIND.to_owned()];
-        operations::claim(tx, worker, &kinds, room, group_limit)
+        let terms = Terms::of(vec![KIND.to_owned()], group_limit);
+        operations::claim(tx, worker, &terms, room).await.unwrap()
+    }
+
+    async fn claim_on(&self, worker: WorkerId, terms: &Terms, room: i64) -> Vec<Claimed> {
+        let tx = self.store.begin().await.unwrap();
+        operations::claim(tx, worker, terms, room).await.unwrap()
+    }
+
+    /// Another organization.
+    async fn organization(&self, slug: &str) -> OrganizationId {
+        let id = OrganizationId::new();
+        sqlx::query("insert into organizations (id, name, slug) values ($1, $2, $2)")
+            .bind(id.uuid())
+            .bind(slug)
+            .execute(self.store.pool())
             .await
-            .unwrap()
+            .unwrap();
+        id
     }
 
     /// Whether the claim was still valid.
@@ -277,4 +292,176 @@ async fn who_was_given_up_for_lost_claims_nothing(pool: PgPool) {
     queue.add(&[new(None, None)]).await;
     assert!(queue.claim(WorkerId::new(), 10, 1).await.is_empty());
     assert_eq!(queue.claim(queue.worker().await, 10, 1).await.len(), 1);
+}
+
+/// How many of these are of an organization.
+fn of(claims: &[Claimed], organization: OrganizationId) -> usize {
+    claims
+        .iter()
+        .filter(|claim| claim.organization_id == organization)
+        .count()
+}
+
+#[sqlx::test]
+async fn organizations_take_turns_however_much_one_asks_for(pool: PgPool) {
+    let queue = Queue::new(pool);
+    let worker = queue.worker().await;
+    let (bulk, small) = (
+        queue.organization("bulk").await,
+        queue.organization("small").await,
+    );
+    let of_bulk: Vec<NewOperation> = (0..500)
+        .map(|i| NewOperation {
+            organization_id: bulk,
+            ..new(
+                Some(&format!("instance-{i}")),
+                Some(&format!("server-{}", i % 100)),
+            )
+        })
+        .collect();
+    queue.add(&of_bulk).await;
+    let mut held = queue.claim(worker, 8, 4).await;
+    assert_eq!(held.len(), 8, "who is alone has all the room");
+    let one = NewOperation {
+        organization_id: small,
+        ..new(Some("deploy"), Some("server-x"))
+    };
+    let asked = queue.add(&[one]).await;
+    assert!(queue.finish(&held.remove(0)).await);
+    // The first place that is free, though 492 asked before.
+    assert_eq!(ids(&queue.claim(worker, 1, 4).await), asked);
+
+    // Several with much each: who has the least at work goes first.
+    let many: Vec<NewOperation> = (0..20)
+        .map(|i| NewOperation {
+            organization_id: small,
+            ..new(Some(&format!("other-{i}")), None)
+        })
+        .collect();
+    queue.add(&many).await;
+    let next = queue.claim(worker, 6, 4).await;
+    assert_eq!((of(&next, small), of(&next, bulk)), (6, 0), "1 and 7 are at work");
+    let next = queue.claim(worker, 4, 4).await;
+    assert_eq!((of(&next, small), of(&next, bulk)), (2, 2));
+}
+
+#[sqlx::test]
+async fn an_organization_has_so_much_at_work_and_what_only_waits_does_not_count(pool: PgPool) {
+    let queue = Queue::new(pool);
+    let worker = queue.worker().await;
+    let other = queue.organization("other").await;
+    let terms = Terms {
+        waiting_kinds: vec!["whole".to_owned()],
+        per_organization: Some(2),
+        ..Terms::of(vec![KIND.to_owned(), "whole".to_owned()], 9)
+    };
+    let whole = NewOperation {
+        kind: "whole",
+        ..new(Some("whole"), None)
+    };
+    let mut asked = vec![whole];
+    asked.extend((0..5).map(|i| new(Some(&format!("own-{i}")), None)));
+    asked.push(NewOperation {
+        organization_id: other,
+        ..new(Some("other"), None)
+    });
+    queue.add(&asked).await;
+    let held = queue.claim_on(worker, &terms, 10).await;
+    assert_eq!(of(&held, OrganizationId::DEFAULT), 3, "one of them only waits");
+    assert_eq!(of(&held, other), 1);
+    assert!(queue.claim_on(worker, &terms, 10).await.is_empty());
+    let part = held
+        .iter()
+        .find(|claim| claim.kind == KIND && claim.organization_id != other);
+    assert!(queue.finish(part.unwrap()).await);
+    assert_eq!(queue.claim_on(worker, &terms, 10).await.len(), 1);
+}
+
+#[sqlx::test]
+async fn a_kind_has_its_bound_and_is_in_nobodys_way(pool: PgPool) {
+    let queue = Queue::new(pool);
+    let worker = queue.worker().await;
+    let terms = Terms {
+        per_kind: vec![("heavy".to_owned(), 2)],
+        ..Terms::of(vec![KIND.to_owned(), "heavy".to_owned()], 9)
+    };
+    let mut asked: Vec<NewOperation> = (0..300)
+        .map(|i| NewOperation {
+            kind: "heavy",
+            ..new(Some(&format!("heavy-{i}")), None)
+        })
+        .collect();
+    asked.push(new(Some("light"), None));
+    queue.add(&asked).await;
+    let held = queue.claim_on(worker, &terms, 4).await;
+    assert_eq!(held.iter().filter(|claim| claim.kind == "heavy").count(), 2);
+    let rest = queue.claim_on(worker, &terms, 4).await;
+    let kinds: Vec<&str> = held
+        .iter()
+        .chain(&rest)
+        .map(|claim| claim.kind.as_str())
+        .collect();
+    assert_eq!(kinds.len(), 3, "{kinds:?}");
+    assert!(kinds.contains(&KIND), "behind 298 that may not go");
+}
+
+#[sqlx::test]
+async fn what_is_paused_waits_and_what_is_at_work_goes_on(pool: PgPool) {
+    let queue = Queue::new(pool.clone());
+    let worker = queue.worker().await;
+    let other = queue.organization("other").await;
+    let mut conn = queue.store.connection().await.unwrap();
+    let begun = queue.add(&[new(Some("begun"), None)]).await;
+    let claim = queue.claim(worker, 1, 9).await.remove(0);
+    operations::release(&mut conn, &claim, Duration::ZERO)
+        .await
+        .unwrap();
+    let asked = queue
+        .add(&[
+            new(Some("own"), None),
+            NewOperation {
+                organization_id: other,
+                ..new(Some("other"), None)
+            },
+        ])
+        .await;
+    let pause = |scope: Scope| {
+        let store = queue.store.clone();
+        async move {
+            let mut conn = store.connection().await.unwrap();
+            operations::pause(&mut conn, &scope, "a move", Some("ada"))
+                .await
+                .unwrap()
+        }
+    };
+    assert!(pause(Scope::All).await);
+    assert!(!pause(Scope::All).await, "it is already");
+    assert_eq!(
+        ids(&queue.claim(worker, 9, 9).await),
+        begun,
+        "it was at work, and goes on"
+    );
+    let waits = operations::get(&mut conn, asked[0]).await.unwrap().unwrap();
+    assert_eq!(
+        waits.waiting_for.as_deref(),
+        Some("the queue, which is paused: a move")
+    );
+    let depth = operations::queue_depth(&mut conn).await.unwrap();
+    assert_eq!((depth.waiting, depth.paused, depth.running), (2, 2, 1));
+    assert!(depth.oldest.is_none(), "nobody waits for a worker");
+    assert!(operations::resume(&mut conn, &Scope::All).await.unwrap());
+    assert!(!operations::resume(&mut conn, &Scope::All).await.unwrap());
+
+    assert!(pause(Scope::Organization(other)).await);
+    assert!(pause(Scope::Kind("else".to_owned())).await);
+    assert_eq!(ids(&queue.claim(worker, 9, 9).await), [asked[0]]);
+    operations::resume(&mut conn, &Scope::Organization(other))
+        .await
+        .unwrap();
+    assert!(pause(Scope::Kind(KIND.to_owned())).await);
+    assert!(queue.claim(worker, 9, 9).await.is_empty());
+    operations::resume(&mut conn, &Scope::Kind(KIND.to_owned()))
+        .await
+        .unwrap();
+    assert_eq!(ids(&queue.claim(worker, 9, 9).await), [asked[1]]);
 }

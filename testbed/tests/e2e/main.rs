@@ -18,6 +18,7 @@ mod disturbances;
 mod life;
 mod placement;
 mod plane;
+mod processes;
 #[path = "../shared/server.rs"]
 mod server;
 mod steps;

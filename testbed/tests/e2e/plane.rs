@@ -88,6 +88,11 @@ impl Plane {
 
     /// Another process of the same control plane, on the same database.
     pub(crate) fn beside(&self) -> Self {
+        self.beside_with(self.settings.clone())
+    }
+
+    /// The same, configured in its own way.
+    pub(crate) fn beside_with(&self, settings: Vec<(&'static str, String)>) -> Self {
         let mut second = Self {
             dir: self.dir.clone(),
             serve: None,
@@ -95,7 +100,7 @@ impl Plane {
             token: self.token.clone(),
             runs: 0,
             database: self.database.clone(),
-            settings: self.settings.clone(),
+            settings,
             has_agents: self.has_agents,
         };
         second.up();
@@ -159,6 +164,25 @@ impl Plane {
             sleep(Duration::from_millis(50));
         }
         self.serve = None;
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.serve.as_ref().unwrap().id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Kills it, as if the machine had lost its power.
+    pub(crate) fn kill(&mut self) {
+        let mut serve = self.serve.take().unwrap();
+        serve.kill().unwrap();
+        serve.wait().unwrap();
+    }
+
+    /// What opens its API.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
     }
 
     /// Ends it in good order.
@@ -400,7 +424,7 @@ fn said(arguments: &[impl AsRef<str>]) -> String {
 
 /// A port that nothing listens on. It is none of those that the kernel gives out by itself, and none of the test's beside
 /// this one, so it is still free when a process that was killed starts again.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 12_000 + 500 * u16::from(slot());
     loop {

@@ -38,8 +38,8 @@ fn of_organization(entry: &Entry) -> Topics {
     let about = about(entry);
     let kind = entry.resource_type.as_deref().unwrap_or_default();
     let mut topics = Topics::of_kind(about) | Topics::of_kind(kind);
-    // What is asked for of these begins an operation.
-    if ["server", "instance"].contains(&about) {
+    // What is asked for of these begins an operation, or keeps some waiting.
+    if ["server", "instance", "queue"].contains(&about) {
         topics |= Topic::Operations;
     }
     // Members are shown with their names and addresses.

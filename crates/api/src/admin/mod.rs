@@ -5,6 +5,7 @@ mod audit_logs;
 mod operations;
 mod org_members;
 mod orgs;
+mod queue;
 mod users;
 
 use ocore_domain::sort::{ApiKeySort, MemberSort, OrganizationSort, UserSort};
@@ -38,6 +39,9 @@ pub(crate) fn routes() -> Routes {
         .with(guarded!(api_keys::revoke))
         .with(guarded!(operations::show))
         .with(guarded!(operations::logs))
+        .with(guarded!(queue::show))
+        .with(guarded!(queue::pause))
+        .with(guarded!(queue::resume))
         .with(guarded!(audit_logs::list))
         .with(guarded!(audit_logs::verify))
 }

@@ -3,7 +3,8 @@
 use std::sync::atomic::AtomicU64;
 
 use axum::response::Response;
-use ocore_store::metrics::fleet as rows;
+use chrono::Utc;
+use ocore_store::{metrics::fleet as rows, operations};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{family::Family, gauge::Gauge},
@@ -17,6 +18,15 @@ use crate::{
 };
 
 type Of<L> = Family<L, Gauge<f64, AtomicU64>>;
+
+/// Of how many organizations the queue is told.
+const ORGANIZATIONS: i64 = 200;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Share {
+    organization: String,
+    state: &'static str,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Server {
@@ -43,11 +53,41 @@ pub(super) async fn fleet(allowed: Allowed<ServerAdmin>) -> Answer<Response> {
     let mut conn = allowed.read_outside().await?;
     let servers = rows::servers(&mut conn).await?;
     let instances = rows::instances(&mut conn).await?;
+    let queue = operations::queue_by_organization(&mut conn, ORGANIZATIONS).await?;
     drop(conn);
     let mut registry = Registry::default();
     of_servers(&mut registry, &servers);
     of_instances(&mut registry, &instances);
+    of_organizations(&mut registry, &queue);
     exposition([&registry])
+}
+
+/// What each organization has of the queue.
+#[expect(clippy::cast_precision_loss, reason = "counts of operations")]
+fn of_organizations(registry: &mut Registry, queue: &[operations::OfOrganization]) {
+    let (open, age) = (Of::<Share>::default(), Of::<Share>::default());
+    for of in queue {
+        let share = |state| Share {
+            organization: of.slug.to_string(),
+            state,
+        };
+        open.get_or_create(&share("waiting")).set(of.waiting as f64);
+        open.get_or_create(&share("running")).set(of.running as f64);
+        let seconds = of
+            .oldest
+            .map_or(0, |since| (Utc::now() - since).num_seconds().max(0));
+        age.get_or_create(&share("waiting")).set(seconds as f64);
+    }
+    registry.register(
+        "ocore_organization_operations",
+        "Operations of an organization that have not ended; of the 200 with the most",
+        open,
+    );
+    registry.register(
+        "ocore_organization_operations_age_seconds",
+        "For how long the oldest of them could have been taken up",
+        age,
+    );
 }
 
 #[expect(clippy::cast_precision_loss, reason = "bytes; 2^53 of them are 8 PiB")]

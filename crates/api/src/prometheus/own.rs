@@ -3,7 +3,8 @@
 use std::sync::atomic::AtomicU64;
 
 use axum::{extract::State, response::Response};
-use ocore_store::metrics;
+use chrono::Utc;
+use ocore_store::{metrics, operations};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -23,6 +24,11 @@ type Real = Gauge<f64, AtomicU64>;
 struct OfKind {
     kind: String,
     state: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfScope {
+    scope: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,7 +57,10 @@ pub(super) async fn own(allowed: Allowed<ServerAdmin>, State(api): State<Api>) -
     let ended = metrics::own::created_within_a_day(&mut conn).await?;
     let rolled = metrics::own::rollup_ages(&mut conn).await?;
     let led = metrics::own::is_led(&mut conn).await?;
+    let depth = operations::queue_depth(&mut conn).await?;
+    let pauses = operations::pauses(&mut conn).await?;
     drop(conn);
+    of_queue(&mut registry, &depth, &pauses);
 
     let (waiting, age) = (
         Family::<OfKind, Gauge>::default(),
@@ -100,6 +109,49 @@ pub(super) async fn own(allowed: Allowed<ServerAdmin>, State(api): State<Api>) -
         f64::from(u8::from(led)),
     );
     exposition([&registry, http::registry()])
+}
+
+/// How long the queue is, for whoever decides how many processes there are to be.
+#[expect(clippy::cast_precision_loss, reason = "counts of operations")]
+fn of_queue(registry: &mut Registry, depth: &operations::Depth, pauses: &[operations::Pause]) {
+    let age = depth.oldest.map_or(0.0, |since| {
+        (Utc::now() - since).num_milliseconds().max(0) as f64 / 1000.0
+    });
+    for (name, help, value) in [
+        (
+            "ocore_queue_waiting",
+            "Operations that could be taken up and are not, paused ones among them",
+            depth.waiting as f64,
+        ),
+        (
+            "ocore_queue_paused",
+            "Those of them that are kept back by a pause",
+            depth.paused as f64,
+        ),
+        (
+            "ocore_queue_running",
+            "Operations that a process holds",
+            depth.running as f64,
+        ),
+        (
+            "ocore_queue_age_seconds",
+            "For how long the one that has waited longest could have been taken up; what is paused does not count",
+            age,
+        ),
+    ] {
+        gauge(registry, name, help, value);
+    }
+    let by_scope = Family::<OfScope, Gauge>::default();
+    for scope in ["all", "kind", "server", "organization"] {
+        let count = pauses.iter().filter(|pause| pause.scope == scope).count();
+        let of = OfScope {
+            scope: scope.to_owned(),
+        };
+        by_scope
+            .get_or_create(&of)
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    registry.register("ocore_queue_pauses", "What is paused, by what it is", by_scope);
 }
 
 fn gauge(registry: &mut Registry, name: &str, help: &str, value: f64) {

@@ -452,3 +452,79 @@ async fn a_devices_key_ends_with_the_membership(pool: PgPool) {
     let reply = people.by(&doras, "GET", "/api/servers", None).await;
     assert_eq!(reply.status, 401);
 }
+
+#[sqlx::test(migrations = "../store/migrations")]
+async fn the_queue_is_paused_and_goes_on(pool: PgPool) {
+    let client = Client::new(pool.clone()).await;
+    let (pause, resume) = ("/api/admin/queue/pause", "/api/admin/queue/resume");
+    let empty = client.get("/api/admin/queue").await.ok(200);
+    assert_eq!((&empty["waiting"], &empty["pauses"]), (&json!(0), &json!([])));
+    let kind = json!({"scope": "kind", "target": "instance_create", "reason": " The registry is down. "});
+    let paused = client.post(pause, kind.clone()).await.ok(200);
+    let shown = &paused["pauses"][0];
+    assert_eq!(
+        (
+            &shown["scope"],
+            &shown["target"],
+            &shown["reason"],
+            &shown["pausedBy"]
+        ),
+        (
+            &json!("kind"),
+            &json!("instance_create"),
+            &json!("The registry is down."),
+            &json!("test")
+        )
+    );
+    // It is as it is wanted: nothing happens, and nothing is recorded.
+    let again = client.post(pause, kind).await.ok(200);
+    assert_eq!(again["pauses"].as_array().unwrap().len(), 1);
+
+    let of = OrganizationId::DEFAULT.to_string();
+    let organization = json!({"scope": "organization", "target": of});
+    client.post(pause, organization.clone()).await.ok(200);
+    client.post(pause, json!({"scope": "all"})).await.ok(200);
+    let server = client.active_server("web-1").await;
+    let target = server.to_string();
+    let on_server = json!({"scope": "server", "target": target});
+    let paused = client.post(pause, on_server.clone()).await.ok(200);
+    assert_eq!(paused["pauses"].as_array().unwrap().len(), 4);
+    assert_eq!(paused["pauses"][3]["name"], "web-1");
+
+    for wrong in [
+        json!({"scope": "kind", "target": "instance.create"}),
+        json!({"scope": "kind"}),
+        json!({"scope": "all", "target": "noop"}),
+        json!({"scope": "server", "target": "web-1"}),
+        json!({"scope": "server", "target": ocore_domain::ServerId::new()}),
+        json!({"scope": "organization", "target": ocore_domain::OrganizationId::new()}),
+    ] {
+        assert_eq!(client.post(pause, wrong).await.fields(), ["target"]);
+    }
+    let long = json!({"scope": "all", "reason": "x".repeat(201)});
+    assert_eq!(client.post(pause, long).await.fields(), ["reason"]);
+
+    for body in [json!({"scope": "all"}), organization, on_server] {
+        client.post(resume, body).await.ok(200);
+    }
+    let left = client
+        .post(resume, json!({"scope": "kind", "target": "instance_create"}))
+        .await
+        .ok(200);
+    assert_eq!(left["pauses"], json!([]));
+    client
+        .post(resume, json!({"scope": "all"}))
+        .await
+        .problem(409, "state.conflict");
+    let own = recorded(&pool, None).await;
+    let of_queue = |record: &[String]| {
+        let count = |action: &str| record.iter().filter(|entry| *entry == action).count();
+        (count("queue.paused"), count("queue.resumed"))
+    };
+    assert_eq!(of_queue(&own), (4, 4));
+    assert_eq!(
+        of_queue(&recorded(&pool, Some(&of)).await),
+        (2, 2),
+        "it and its server"
+    );
+}

@@ -18,6 +18,11 @@ async fn it_is_ready_until_its_database_is_away(pool: PgPool) {
         ),
         (&"ready".into(), &"ok".into(), &"ok".into(), &0.into())
     );
+    assert_eq!(ready["roles"], serde_json::json!(["api", "worker", "leader"]));
+    assert_eq!(
+        (&ready["leads"], &ready["queueDepth"], &ready["queuePaused"]),
+        (&false.into(), &0.into(), &0.into())
+    );
     sqlx::query("update _sqlx_migrations set success = false where version = (select max(version) from _sqlx_migrations)")
         .execute(&pool)
         .await

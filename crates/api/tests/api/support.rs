@@ -384,9 +384,14 @@ pub(crate) async fn claimed(client: &Client) -> Claimed {
     let mut conn = client.store.connection().await.unwrap();
     rows::register_worker(&mut conn, worker, "test", 1).await.unwrap();
     let tx = client.store.begin().await.unwrap();
-    rows::claim(tx, worker, &["server_validate".to_owned()], 1, 1)
-        .await
-        .unwrap()
-        .pop()
-        .unwrap()
+    rows::claim(
+        tx,
+        worker,
+        &rows::Terms::of(vec!["server_validate".to_owned()], 1),
+        1,
+    )
+    .await
+    .unwrap()
+    .pop()
+    .unwrap()
 }

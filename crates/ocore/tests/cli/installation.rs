@@ -41,6 +41,16 @@ fn operation(state: &str) -> Value {
         "steps": [{"name": "delete_instances", "title": "Delete the instances", "state": "done"}]})
 }
 
+fn queue() -> Value {
+    json!({"waiting": 3, "paused": 2, "running": 1, "oldestSeconds": 7,
+        "kinds": [{"kind": "instance_create", "waiting": 3, "running": 1, "oldestSeconds": 7}],
+        "organizations": [{"id": ACME, "name": "Acme Ltd", "slug": "acme", "waiting": 3, "running": 1, "oldestSeconds": null}],
+        "pauses": [{"scope": "organization", "target": ACME, "name": "Acme Ltd", "reason": "a move",
+            "pausedAt": "2026-11-23T12:00:00Z", "pausedBy": "ada"}],
+        "workers": [{"host": "one", "pid": 7, "startedAt": "2026-11-23T12:00:00Z", "seenAt": "2026-11-23T12:00:00Z",
+            "running": 1}]})
+}
+
 /// A stream that ends with its operation in a state, or in the middle.
 fn stream(state: Option<&str>) -> Response {
     let begin = format!("event: operation\ndata: {}\n\n", operation("running"));
@@ -76,6 +86,7 @@ async fn api(end: &'static str) -> Fake {
             },
             ("GET" | "POST", path) if path.starts_with("orgs") => Json(acme()).into_response(),
             ("GET" | "POST", path) if path.starts_with("users") => Json(ada()).into_response(),
+            ("GET" | "POST", path) if path.starts_with("queue") => Json(queue()).into_response(),
             ("GET", path) if path.ends_with("/logs") => stream(Some(end)),
             ("GET", path) if path.starts_with("operations/") => Json(operation(end)).into_response(),
             _ => not_found(),
@@ -277,4 +288,35 @@ async fn whose_organization_is_gone_is_told_so() {
     // Who was only shut out is not told that it is gone.
     let there = run(&shut_out(false).await).await;
     there.failed(3, "You are in no such organization");
+}
+
+#[tokio::test]
+async fn the_queue_is_shown_paused_and_let_go_on() {
+    let api = api("done").await;
+    let shown = ocore(&api, &["queue", "show"]).await.done();
+    for text in ["instance_create", "acme", "a move", "7 s", "one"] {
+        assert!(shown.out.contains(text), "{text}: {}", shown.out);
+    }
+    ocore(&api, &["queue", "pause", "--reason", "a move"])
+        .await
+        .done();
+    ocore(&api, &["queue", "pause", "--of", "acme"]).await.done();
+    ocore(&api, &["queue", "resume", "--kind", "instance_move"])
+        .await
+        .done();
+    let paused = api.asked("POST /api/admin/queue/pause");
+    let body = |asked: &Asked| asked.body.clone();
+    assert_eq!(body(&paused[0]), json!({"scope": "all", "reason": "a move"}));
+    assert_eq!(
+        body(&paused[1]),
+        json!({"scope": "organization", "target": ACME, "reason": ""})
+    );
+    let resumed = api.asked("POST /api/admin/queue/resume");
+    assert_eq!(
+        body(&resumed[0]),
+        json!({"scope": "kind", "target": "instance_move"})
+    );
+    ocore(&api, &["queue", "pause", "--kind", "a", "--of", "acme"])
+        .await
+        .failed(2, "cannot be used with");
 }

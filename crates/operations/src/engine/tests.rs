@@ -10,7 +10,7 @@ use ocore_domain::{
 use ocore_store::{
     Sealer, Store,
     notifications::Notifications,
-    operations::{self, Claimed, NewOperation, Operation, StepChange},
+    operations::{self, Claimed, NewOperation, Operation, StepChange, Terms},
 };
 use secrecy::SecretString;
 use sqlx::PgPool;
@@ -179,8 +179,10 @@ impl Engine {
             .await
             .unwrap();
         let tx = self.hands.store().begin().await.unwrap();
-        let kinds = ["test".to_owned()];
-        let mut claims = operations::claim(tx, worker, &kinds, 9, 9).await.unwrap();
+        let kinds = vec!["test".to_owned()];
+        let mut claims = operations::claim(tx, worker, &Terms::of(kinds, 9), 9)
+            .await
+            .unwrap();
         assert_eq!(claims.len(), 1);
         (worker, claims.remove(0))
     }

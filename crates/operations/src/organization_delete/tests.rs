@@ -24,7 +24,7 @@ use crate::{
     Hands,
     engine::Limits,
     faults::NoFaults,
-    worker::{self, Worker},
+    worker::{self, Bounds, Worker},
 };
 
 /// The same kind as the real one, of which this operation knows nothing else.
@@ -111,7 +111,10 @@ impl World {
         let config = worker::Config {
             definitions: ALL,
             concurrency,
-            per_group: 4,
+            bounds: Bounds {
+                per_server: 4,
+                ..Bounds::default()
+            },
             faults: Arc::new(NoFaults),
             limits: Limits {
                 patience: secs(2),

@@ -1,7 +1,11 @@
 //! Operations: the rows that people see and that workers claim.
 
 mod claims;
+mod depth;
 mod events;
+#[cfg(feature = "faults")]
+mod ledger;
+mod pauses;
 mod queue;
 mod read;
 mod steps;
@@ -15,9 +19,15 @@ use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 pub use claims::Claims;
+pub use depth::{
+    Depth, OfKind, OfOrganization, Worker, queue_by_kind, queue_by_organization, queue_depth, workers,
+};
 pub use events::{append_events, events_after, last_seq};
+#[cfg(feature = "faults")]
+pub use ledger::write_in_ledger;
+pub use pauses::{Pause, Scope, pause, pauses, resume};
 pub use queue::{
-    Claimed, Finish, claim, claim_unstarted, finish, finish_many, free_unheard, heartbeat, queue_age,
+    Claimed, Finish, Terms, claim, claim_unstarted, finish, finish_many, free_unheard, heartbeat,
     register_worker, release, rescue, unregister_worker, workers_on_host,
 };
 pub use read::{

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use ocore_domain::{OperationId, OrganizationId, Problem, ServerId, WorkerId, operation::OperationState};
 use serde_json::Value;
 use sqlx::{PgConnection, Postgres, Transaction, postgres::types::PgInterval, types::Json};
@@ -36,13 +35,43 @@ pub struct Claimed {
     pub token: Uuid,
 }
 
-/// Claims up to `room` operations of the kinds given, at most `group_limit` with the same group key at once.
+/// What a worker takes, and how much may be at work at once. Every bound counts what all processes hold together.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The kinds of operations that it knows.
+    pub kinds: Vec<String>,
+    /// Those of them that only wait for others: they count for no organization, or what they wait for would have no room.
+    pub waiting_kinds: Vec<String>,
+    /// With the same group key.
+    pub per_group: i64,
+    /// Of one organization; none: as many as there is room for.
+    pub per_organization: Option<i64>,
+    /// Of some kinds.
+    pub per_kind: Vec<(String, i64)>,
+}
+
+impl Terms {
+    /// Every operation of these kinds, with a bound for groups only.
+    pub const fn of(kinds: Vec<String>, per_group: i64) -> Self {
+        Self {
+            kinds,
+            waiting_kinds: Vec::new(),
+            per_group,
+            per_organization: None,
+            per_kind: Vec::new(),
+        }
+    }
+}
+
+/// Claims up to `room` operations, on these terms.
+///
+/// Organizations take turns: who has the least at work goes first, and within an organization what was asked for first. What
+/// was at work already, and lost its worker, comes before all, paused or not.
 pub async fn claim(
     mut tx: Transaction<'_, Postgres>,
     worker: WorkerId,
-    kinds: &[String],
+    terms: &Terms,
     room: i64,
-    group_limit: i64,
 ) -> Result<Vec<Claimed>> {
     // To plan the claim takes as long as to execute it, and its plan is always the same. Nor does it wait for the disk:
     // before a worker acts on it, it writes that its first step runs, and that write waits for both. Should PostgreSQL
@@ -52,6 +81,9 @@ pub async fn claim(
         r#"select exists (select from (select from workers where id = $2 for key share) as worker) as "known!"
            from (select pg_advisory_xact_lock($1), set_config('plan_cache_mode', 'force_generic_plan', true),
                      set_config('synchronous_commit', 'off', true),
+                     -- Each queue is read in its order from its head, and never to its end to be sorted.
+                     set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
+                     set_config('jit', 'off', true),
                      set_config('idle_in_transaction_session_timeout', '10s', true)
                  offset 0) as begun"#,
         CLAIM_LOCK,
@@ -63,26 +95,59 @@ pub async fn claim(
         // Given up for lost, and not aware of it yet: what it claimed would be freed under its hands.
         return Ok(Vec::new());
     }
+    let (bounded, bounds): (Vec<String>, Vec<i64>) = terms.per_kind.iter().cloned().unzip();
     let claimed = sqlx::query_as!(
         Claimed,
-        r#"with candidate as materialized (
-               select o.id, o.serial_key, o.group_key, o.priority, o.run_at,
-                   o.attempt > 0 and exists (select from operation_leases l where l.operation_id = o.id) as leased
-               from operations o
-               where o.finished_at is null and o.worker_id is null and o.run_at <= now()
-                   and o.kind = any($2)
-                   and (o.serial_key is null
-                        -- Not as a join: hashed once, however long the queue is.
-                        or o.serial_key not in (select l.serial_key from operation_leases l
-                                                where l.serial_key is not null)
-                        or (o.attempt > 0
-                            and exists (select from operation_leases l where l.operation_id = o.id)))
-                   and (o.group_key is null
-                        or (o.attempt > 0 and exists (select from operation_leases l where l.operation_id = o.id))
-                        or (select count(*) from operation_leases l where l.group_key = o.group_key) < $4)
-               order by o.priority, o.run_at, o.id
-               -- More than there is room for: some will share a key.
-               limit $3::bigint * 2 + 64
+        r#"with recursive tenant as (
+               -- From one organization to the next by the index, however much each has waiting.
+               (select o.organization_id from operations o where o.finished_at is null
+                order by o.organization_id, o.priority, o.run_at, o.id limit 1)
+               union all
+               select (select o.organization_id from operations o
+                       where o.finished_at is null and o.organization_id > t.organization_id
+                       order by o.organization_id, o.priority, o.run_at, o.id limit 1)
+               from tenant t where t.organization_id is not null
+           ), held as materialized (
+               select l.organization_id, l.kind, count(*) as n from operation_leases l group by l.organization_id, l.kind
+           ), of_kind as materialized (
+               select b.kind, b.most - coalesce((select sum(h.n) from held h where h.kind = b.kind), 0) as room
+               from unnest($6::text[], $7::bigint[]) as b (kind, most)
+           ), standing as materialized (
+               select t.organization_id,
+                   coalesce((select sum(h.n) from held h
+                             where h.organization_id = t.organization_id and h.kind <> all($8)), 0)::bigint as held,
+                   exists (select from queue_pauses p
+                           where p.scope = 'all'
+                               or (p.scope = 'organization' and p.target = t.organization_id::text)) as paused
+               from tenant t where t.organization_id is not null
+           ), candidate as materialized (
+               select c.*, s.held
+               from standing s
+               cross join lateral (
+                   select o.id, o.organization_id, o.kind, o.serial_key, o.group_key, o.priority, o.run_at,
+                       o.attempt > 0 and exists (select from operation_leases l where l.operation_id = o.id) as leased
+                   from operations o
+                   where o.organization_id = s.organization_id
+                       and o.finished_at is null and o.worker_id is null and o.run_at <= now()
+                       and o.kind = any($2)
+                       and (o.state <> 'queued'
+                            or (not s.paused
+                                and o.kind <> all(array(select p.target from queue_pauses p where p.scope = 'kind'))
+                                and (o.server_id is null or o.server_id::text not in (
+                                         select p.target from queue_pauses p where p.scope = 'server'))))
+                       and ((o.attempt > 0 and exists (select from operation_leases l where l.operation_id = o.id))
+                            or ((o.serial_key is null
+                                 -- Not as a join: hashed once, however long the queue is.
+                                 or o.serial_key not in (select l.serial_key from operation_leases l
+                                                         where l.serial_key is not null))
+                                and (o.group_key is null
+                                     or (select count(*) from operation_leases l where l.group_key = o.group_key) < $4)
+                                and o.kind <> all(array(select k.kind from of_kind k where k.room <= 0))
+                                and ($9::bigint is null or s.held < $9 or o.kind = any($8))))
+                   order by o.priority, o.run_at, o.id
+                   -- More than there is room for, as some will share a key; divided among all, as each may have some.
+                   limit 1 + ($3::bigint * 2 + 64) / (select count(*) from standing)
+               ) as c
            ), first as (
                select distinct on (coalesce(serial_key, id::text) collate "C") *
                from candidate
@@ -90,12 +155,23 @@ pub async fn claim(
            ), ranked as (
                select f.*, row_number() over (partition by group_key, leased order by priority, run_at, id) as place
                from first f
-           ), admitted as (
-               select r.id
+           ), seated as (
+               select r.*,
+                   case when r.leased then 0
+                        else r.held + row_number() over (partition by organization_id, leased, kind = any($8)
+                                                         order by priority, run_at, id) end as turn
                from ranked r
                where r.group_key is null or r.leased
                    or r.place + (select count(*) from operation_leases l where l.group_key = r.group_key) <= $4
-               order by r.priority, r.run_at, r.id
+           ), numbered as (
+               select s.*, row_number() over (partition by kind, leased order by priority, turn, run_at, id) as nth
+               from seated s
+               where s.leased or $9::bigint is null or s.turn <= $9 or s.kind = any($8)
+           ), admitted as (
+               select n.id
+               from numbered n left join of_kind k on k.kind = n.kind
+               where n.leased or k.kind is null or n.nth <= k.room
+               order by n.leased desc, n.priority, n.turn, n.run_at, n.id
                limit $3
            ), free as materialized (
                -- By arrays, so that the rows are found by their ids and never by reading the whole history.
@@ -110,8 +186,8 @@ pub async fn claim(
                where o.id = any(array(select id from free))
                returning *
            ), lease as (
-               insert into operation_leases (operation_id, serial_key, group_key)
-               select id, serial_key, group_key from taken
+               insert into operation_leases (operation_id, serial_key, group_key, organization_id, kind)
+               select id, serial_key, group_key, organization_id, kind from taken
                where serial_key is not null or group_key is not null
                on conflict (operation_id) do nothing
            )
@@ -120,10 +196,14 @@ pub async fn claim(
                attempt as "attempt!", claim_token as "token!"
            from taken"#,
         worker as WorkerId,
-        kinds,
+        &terms.kinds,
         room,
-        group_limit,
+        terms.per_group,
         Uuid::new_v4(),
+        &bounded,
+        &bounds,
+        &terms.waiting_kinds,
+        terms.per_organization,
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -308,14 +388,4 @@ pub async fn rescue(conn: &mut PgConnection, silence: Duration) -> Result<Vec<Op
         notifications::queue_changed(conn).await?;
     }
     Ok(freed)
-}
-
-/// Since when the operation that has waited longest could have been claimed.
-pub async fn queue_age(conn: &mut PgConnection) -> Result<Option<DateTime<Utc>>> {
-    Ok(sqlx::query_scalar!(
-        "select min(run_at) from operations
-         where finished_at is null and worker_id is null and run_at <= now()"
-    )
-    .fetch_one(conn)
-    .await?)
 }

@@ -23,6 +23,9 @@ macro_rules! select {
                    o.started_at, o.finished_at,
                    o.cancel_requested_at,
                    case when o.state <> 'queued' then null
+                        when exists (select from queue_pauses)
+                                and ocore_pause(o.kind, o.server_id, o.organization_id) is not null
+                            then ocore_pause(o.kind, o.server_id, o.organization_id)
                         when exists (select 1 from operation_leases l where l.serial_key = o.serial_key)
                             then 'another operation on the same ' || o.subject_kind
                         when o.group_key is not null

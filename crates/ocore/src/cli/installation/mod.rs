@@ -5,6 +5,7 @@ mod audit;
 mod members;
 mod operations;
 mod orgs;
+mod queue;
 mod users;
 
 use clap::Subcommand;
@@ -36,6 +37,9 @@ pub(crate) enum Command {
     /// Operations of any organization, by id.
     #[command(subcommand)]
     Operation(operations::Command),
+    /// What waits and is at work, and what is not to be taken up for now.
+    #[command(subcommand)]
+    Queue(queue::Command),
 }
 
 pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failure> {
@@ -46,6 +50,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<(), Failu
         Command::ApiKey(command) => api_keys::run(session, command).await,
         Command::Audit(command) => audit::run(session, command).await,
         Command::Operation(command) => operations::run(session, command).await,
+        Command::Queue(command) => queue::run(session, command).await,
     }
 }
 
