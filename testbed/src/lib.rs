@@ -3,7 +3,8 @@
 //! outside by [`exec`].
 //!
 //! Beside them, for tests of oCore's crates: an SMTP server ([`SmtpCatcher`]), an OpenID Connect provider
-//! ([`OidcProvider`]) and a stand-in for GitHub ([`FakeGitHub`]), each a process that ends with the test.
+//! ([`OidcProvider`]) and a stand-in for GitHub ([`FakeGitHub`]), clusters of [`postgres`] of each version with PgBouncers in front; each a process that ends
+//! with the test.
 //!
 //! Nothing but containers, volumes and the network whose names begin with `ocore-testbed` is touched.
 
@@ -19,6 +20,7 @@ mod images;
 mod node;
 mod oidc_provider;
 mod packages;
+pub mod postgres;
 mod server;
 mod smtp_catcher;
 mod tools;
