@@ -1,5 +1,9 @@
 //! The database: the one that is configured, or oCore's own.
 
+pub(crate) mod check;
+mod finding;
+mod judge;
+
 use std::time::Duration;
 
 use ocore_domain::Problem;

@@ -27,6 +27,7 @@ pub mod device_logins;
 pub mod dumps;
 pub mod embedded;
 mod error;
+pub mod facts;
 pub mod idempotency;
 pub mod instances;
 pub mod inventory;
