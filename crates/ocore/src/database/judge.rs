@@ -70,14 +70,22 @@ fn version(number: i32, today: NaiveDate) -> Finding {
             Finding::new(NAME, Severity::Critical, format!("{said}; oCore needs 15 or newer"))
                 .action("Upgrade it with pg_upgrade, or move the database to a newer server with pg_dump and pg_restore.")
         } else {
-            Finding::new(NAME, Severity::Info, format!("{said}; oCore is tested on 15 to 18"))
+            Finding::new(
+                NAME,
+                Severity::Info,
+                format!("{said}; oCore is tested on 15 to 18"),
+            )
         };
     };
     let until = NaiveDate::from_ymd_opt(*year, *month, *day).unwrap_or(NaiveDate::MAX);
     let said = format!("{said}, maintained until {until}");
     if today > until {
-        Finding::new(NAME, Severity::Warning, format!("{said}: nobody mends it any more"))
-            .action("Upgrade to the newest version that oCore is tested on, 18.")
+        Finding::new(
+            NAME,
+            Severity::Warning,
+            format!("{said}: nobody mends it any more"),
+        )
+        .action("Upgrade to the newest version that oCore is tested on, 18.")
     } else if today + AHEAD > until {
         Finding::new(NAME, Severity::Info, said).action("Plan the upgrade to version 18.")
     } else {
@@ -96,9 +104,14 @@ fn tls(seen: &Seen<'_>) -> Finding {
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback());
     let is_encrypted = security.demands_tls() || (seen.way == Way::Direct && seen.facts.is_encrypted);
-    let how = seen.facts.tls_version.as_deref().filter(|_| seen.way == Way::Direct);
+    let how = seen
+        .facts
+        .tls_version
+        .as_deref()
+        .filter(|_| seen.way == Way::Direct);
     let how = how.unwrap_or("TLS");
-    let better = "Use sslmode=verify-full in DATABASE_URL, with the authority's certificate from the provider.";
+    let better =
+        "Use sslmode=verify-full in DATABASE_URL, with the authority's certificate from the provider.";
     let example = format!(
         "DATABASE_URL='postgres://{}:PASSWORD@{}?sslmode=verify-full&sslrootcert=/etc/ocore/ca.pem'",
         seen.address.user(),
@@ -156,8 +169,12 @@ fn rights(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
     if facts.is_superuser {
         findings.push(
-            Finding::new("role", Severity::Info, format!("`{role}` is a superuser, which oCore does not need"))
-                .action("Give the database to a role that may do less."),
+            Finding::new(
+                "role",
+                Severity::Info,
+                format!("`{role}` is a superuser, which oCore does not need"),
+            )
+            .action("Give the database to a role that may do less."),
         );
     } else {
         findings.push(Finding::good("role", format!("`{role}` is no superuser")));
@@ -170,16 +187,23 @@ fn rights(facts: &Facts) -> Vec<Finding> {
                 format!("`{role}` may make no tables in the schema public of `{database}`"),
             )
             .action("As a superuser or the database's owner run:")
-            .command(format!("psql -d {database} -c 'GRANT CREATE, USAGE ON SCHEMA public TO \"{role}\"'")),
+            .command(format!(
+                "psql -d {database} -c 'GRANT CREATE, USAGE ON SCHEMA public TO \"{role}\"'"
+            )),
         );
     }
     findings.push(if facts.may_be_tenant {
-        Finding::good("tenant_role", format!("`{role}` may take the role that requests run as"))
+        Finding::good(
+            "tenant_role",
+            format!("`{role}` may take the role that requests run as"),
+        )
     } else {
         Finding::new(
             "tenant_role",
             Severity::Warning,
-            format!("`{role}` may not take the role `ocore_tenant`, which requests run as, or it is not there"),
+            format!(
+                "`{role}` may not take the role `ocore_tenant`, which requests run as, or it is not there"
+            ),
         )
         .action("The first start makes it where the role may create roles. Else run as a superuser:")
         .command(format!(
@@ -195,14 +219,24 @@ fn extension(facts: &Facts) -> Finding {
     if facts.has_uuid_ossp {
         return Finding::good(NAME, "uuid-ossp is there");
     }
-    let missing = |what: &str| Finding::new(NAME, Severity::Info, format!("uuid-ossp is not there ({what}); oCore does without it"));
+    let missing = |what: &str| {
+        Finding::new(
+            NAME,
+            Severity::Info,
+            format!("uuid-ossp is not there ({what}); oCore does without it"),
+        )
+    };
     let make = format!("psql -d {database} -c 'CREATE EXTENSION \"uuid-ossp\"'");
     if !facts.knows_uuid_ossp {
         missing("the server does not have it")
-            .action("Should something else want it: Debian has it in postgresql-contrib. Then, as a superuser:")
+            .action(
+                "Should something else want it: Debian has it in postgresql-contrib. Then, as a superuser:",
+            )
             .command(make)
     } else if facts.may_make_extensions {
-        missing("the next start makes it").action("Or by hand:").command(make)
+        missing("the next start makes it")
+            .action("Or by hand:")
+            .command(make)
     } else {
         missing(&format!("`{role}` may not make it"))
             .action("Should something else want it, run as a superuser or the database's owner:")
@@ -216,7 +250,10 @@ fn latency(pings: &[Duration]) -> Finding {
         pings.get(place).map_or(0.0, |took| took.as_secs_f64() * 1000.0)
     };
     let (half, most) = (at(50), at(99));
-    let said = format!("{half:.1} ms for half of {} answers, {most:.1} ms for 99 of 100", pings.len());
+    let said = format!(
+        "{half:.1} ms for half of {} answers, {most:.1} ms for 99 of 100",
+        pings.len()
+    );
     if half > LATENCY[0] || most > LATENCY[1] {
         Finding::new("latency", Severity::Warning, said).action(
             "A request asks the database several times, one after another: bring it nearer, into the same zone and network.",
@@ -272,7 +309,10 @@ fn connections(seen: &Seen<'_>) -> Vec<Finding> {
     let facts = seen.facts;
     let sum: u64 = seen.pools.iter().sum();
     let most = i64::try_from(sum).unwrap_or(i64::MAX);
-    let pools = format!("{} of oCore's processes may hold {sum} connections", seen.pools.len());
+    let pools = format!(
+        "{} of oCore's processes may hold {sum} connections",
+        seen.pools.len()
+    );
     if seen.way == Way::Pooled {
         let said = format!("{pools} to the pooler; the server has {} open", facts.connections);
         return vec![
@@ -285,19 +325,31 @@ fn connections(seen: &Seen<'_>) -> Vec<Finding> {
         (
             "role_limit",
             facts.role_limit,
-            format!("psql -c 'ALTER ROLE \"{}\" CONNECTION LIMIT {}'", facts.role, sum + 10),
+            format!(
+                "psql -c 'ALTER ROLE \"{}\" CONNECTION LIMIT {}'",
+                facts.role,
+                sum + 10
+            ),
         ),
         (
             "database_limit",
             facts.database_limit,
-            format!("psql -c 'ALTER DATABASE \"{}\" CONNECTION LIMIT {}'", facts.database, sum + 10),
+            format!(
+                "psql -c 'ALTER DATABASE \"{}\" CONNECTION LIMIT {}'",
+                facts.database,
+                sum + 10
+            ),
         ),
     ] {
         if limit >= 0 && i64::from(limit) < most {
             findings.push(
-                Finding::new(name, Severity::Warning, format!("{pools}, and {limit} are allowed"))
-                    .action("Lower DB_POOL_MAX_CONNS, put a pooler in between, or raise the limit:")
-                    .command(raise),
+                Finding::new(
+                    name,
+                    Severity::Warning,
+                    format!("{pools}, and {limit} are allowed"),
+                )
+                .action("Lower DB_POOL_MAX_CONNS, put a pooler in between, or raise the limit:")
+                .command(raise),
             );
         }
     }
@@ -329,7 +381,11 @@ fn settings(seen: &Seen<'_>) -> Vec<Finding> {
         random_page_cost: held.random_page_cost,
         memory: seen.memory,
         // A pooler's own connections are what counts there, and it does not tell how many.
-        pools: if seen.way == Way::Pooled { 0 } else { seen.pools.iter().sum() },
+        pools: if seen.way == Way::Pooled {
+            0
+        } else {
+            seen.pools.iter().sum()
+        },
     });
     let kept = upkeep(&Upkeep {
         max_wal_size: unsigned(facts.max_wal_size),
@@ -342,8 +398,12 @@ fn settings(seen: &Seen<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = reviewed.iter().chain(&kept).map(setting).collect();
     if seen.memory.is_none() {
         findings.push(
-            Finding::new("memory", Severity::Info, "the memory of the database's machine is not known, so settings of memory were not judged")
-                .action("Say how much there is: ocore database check --memory 8G"),
+            Finding::new(
+                "memory",
+                Severity::Info,
+                "the memory of the database's machine is not known, so settings of memory were not judged",
+            )
+            .action("Say how much there is: ocore database check --memory 8G"),
         );
     }
     if !facts.pending_restart.is_empty() {
@@ -351,7 +411,10 @@ fn settings(seen: &Seen<'_>) -> Vec<Finding> {
             Finding::new(
                 "pending_restart",
                 Severity::Info,
-                format!("in force after a restart only: {}", facts.pending_restart.join(", ")),
+                format!(
+                    "in force after a restart only: {}",
+                    facts.pending_restart.join(", ")
+                ),
             )
             .action("Restart PostgreSQL when it suits; oCore waits for it."),
         );
@@ -492,35 +555,109 @@ mod tests {
         assert_eq!(found(GOOD, &facts(), Way::Direct, &[25, 25]), []);
         let one = |facts: Facts| found(GOOD, &facts, Way::Direct, &[25, 25]);
         let expected = |name: &str, severity| vec![(name.to_owned(), severity)];
-        assert_eq!(one(Facts { version_number: 140_020, ..facts() }), expected("version", Severity::Critical));
-        assert_eq!(one(Facts { version_number: 190_000, ..facts() }), expected("version", Severity::Info));
-        assert_eq!(one(Facts { role_limit: 40, ..facts() }), expected("role_limit", Severity::Warning));
-        assert_eq!(one(Facts { connections: 195, ..facts() }), expected("pools", Severity::Critical));
-        assert_eq!(one(Facts { is_read_only: true, ..facts() }), expected("replication", Severity::Critical));
-        assert_eq!(one(Facts { standbys: 0, ..facts() }), expected("replication", Severity::Critical));
-        assert_eq!(one(Facts { fsync: false, ..facts() }), expected("fsync", Severity::Critical));
-        assert_eq!(one(Facts { has_uuid_ossp: false, ..facts() }), expected("extension", Severity::Info));
-        assert_eq!(one(Facts { may_be_tenant: false, ..facts() }), expected("tenant_role", Severity::Warning));
-        assert_eq!(one(Facts { may_create: false, ..facts() }), expected("schema", Severity::Critical));
+        assert_eq!(
+            one(Facts {
+                version_number: 140_020,
+                ..facts()
+            }),
+            expected("version", Severity::Critical)
+        );
+        assert_eq!(
+            one(Facts {
+                version_number: 190_000,
+                ..facts()
+            }),
+            expected("version", Severity::Info)
+        );
+        assert_eq!(
+            one(Facts {
+                role_limit: 40,
+                ..facts()
+            }),
+            expected("role_limit", Severity::Warning)
+        );
+        assert_eq!(
+            one(Facts {
+                connections: 195,
+                ..facts()
+            }),
+            expected("pools", Severity::Critical)
+        );
+        assert_eq!(
+            one(Facts {
+                is_read_only: true,
+                ..facts()
+            }),
+            expected("replication", Severity::Critical)
+        );
+        assert_eq!(
+            one(Facts {
+                standbys: 0,
+                ..facts()
+            }),
+            expected("replication", Severity::Critical)
+        );
+        assert_eq!(
+            one(Facts {
+                fsync: false,
+                ..facts()
+            }),
+            expected("fsync", Severity::Critical)
+        );
+        assert_eq!(
+            one(Facts {
+                has_uuid_ossp: false,
+                ..facts()
+            }),
+            expected("extension", Severity::Info)
+        );
+        assert_eq!(
+            one(Facts {
+                may_be_tenant: false,
+                ..facts()
+            }),
+            expected("tenant_role", Severity::Warning)
+        );
+        assert_eq!(
+            one(Facts {
+                may_create: false,
+                ..facts()
+            }),
+            expected("schema", Severity::Critical)
+        );
         assert_eq!(
             found(GOOD, &facts(), Way::Direct, &[100, 100]),
             expected("max_connections", Severity::Warning)
         );
-        assert_eq!(found(GOOD, &facts(), Way::Pooled, &[100, 100]), expected("pooler", Severity::Warning));
+        assert_eq!(
+            found(GOOD, &facts(), Way::Pooled, &[100, 100]),
+            expected("pooler", Severity::Warning)
+        );
     }
 
     #[test]
     fn how_well_tls_protects_is_told_apart() {
         let tls = |parameters: &str, is_encrypted| {
             let url = format!("postgres://ocore@db.example.com/ocore?{parameters}");
-            let facts = Facts { is_encrypted, ..facts() };
+            let facts = Facts {
+                is_encrypted,
+                ..facts()
+            };
             found(&url, &facts, Way::Direct, &[25])
         };
         let warning = vec![("tls".to_owned(), Severity::Warning)];
         assert_eq!(tls("sslmode=disable", false), warning);
         assert_eq!(tls("", true), warning);
         assert_eq!(tls("sslmode=require", true), warning);
-        let here = found("postgres://ocore@127.0.0.1/ocore", &Facts { is_encrypted: false, ..facts() }, Way::Direct, &[25]);
+        let here = found(
+            "postgres://ocore@127.0.0.1/ocore",
+            &Facts {
+                is_encrypted: false,
+                ..facts()
+            },
+            Way::Direct,
+            &[25],
+        );
         assert_eq!(here, []);
     }
 

@@ -89,7 +89,9 @@ fn own(cluster: &Postgres) {
 async fn open(port: u16, connections: u32) -> Store {
     let url = format!("postgres://{ROLE}:{PASSWORD}@127.0.0.1:{port}/{ROLE}");
     let sealer = Sealer::new(&"k".repeat(32).into(), &[]);
-    Store::connect(&url.into(), 2..=connections, sealer).await.unwrap()
+    Store::connect(&url.into(), 2..=connections, sealer)
+        .await
+        .unwrap()
 }
 
 /// A process that works.
@@ -207,8 +209,17 @@ async fn settle(store: &Store, promised: &[OperationId]) -> u64 {
         })
         .collect();
     let lost: Vec<_> = promised.iter().filter(|id| !done.contains(id)).collect();
-    assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), promised.len());
-    let world = DONE.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default();
+    assert!(
+        lost.is_empty(),
+        "{} of {} are lost: {lost:?}",
+        lost.len(),
+        promised.len()
+    );
+    let world = DONE
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
+        .unwrap_or_default();
     for id in &done {
         for step in WORK.steps {
             assert_eq!(world.get(&(*id, step.name)), Some(&1), "{id} {}", step.name);
@@ -226,11 +237,13 @@ async fn every_version_serves() {
         let store = open(cluster.port(), 10).await;
         assert_eq!(store.way(), Way::Direct);
         migrate(store.pool()).await.unwrap();
-        let said: String = sqlx::query_scalar("show server_version").fetch_one(store.pool()).await.unwrap();
+        let said: String = sqlx::query_scalar("show server_version")
+            .fetch_one(store.pool())
+            .await
+            .unwrap();
         assert!(said.starts_with(&version.to_string()), "{said}");
 
         let process = Process::start(store.clone(), Notifications::listen(store.pool().clone())).await;
-        process.notifications.queue().await;
         let mut promised = Vec::new();
         for n in 0..20 {
             promised.push(enqueue(&store, n).await.unwrap());
@@ -239,14 +252,31 @@ async fn every_version_serves() {
         // What was enqueued was heard of, and what the operations did is behind a wall.
         let mut heard = process.notifications.operations();
         let id = enqueue(&store, 0).await.unwrap();
-        while timeout(Duration::from_secs(5), heard.recv()).await.unwrap().unwrap() != id {}
+        while timeout(Duration::from_secs(5), heard.recv())
+            .await
+            .unwrap()
+            .unwrap()
+            != id
+        {}
         settle(&store, &[id]).await;
-        let mut tx = store.tenant(&Tenant::whole(OrganizationId::DEFAULT)).await.unwrap();
-        let seen: i64 = sqlx::query_scalar("select count(*) from operations").fetch_one(&mut *tx).await.unwrap();
+        let mut tx = store
+            .tenant(&Tenant::whole(OrganizationId::DEFAULT))
+            .await
+            .unwrap();
+        let seen: i64 = sqlx::query_scalar("select count(*) from operations")
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
         assert_eq!(seen, 21);
         tx.commit().await.unwrap();
-        let mut tx = store.tenant(&Tenant::whole(uuid::Uuid::now_v7().into())).await.unwrap();
-        let seen: i64 = sqlx::query_scalar("select count(*) from operations").fetch_one(&mut *tx).await.unwrap();
+        let mut tx = store
+            .tenant(&Tenant::whole(uuid::Uuid::now_v7().into()))
+            .await
+            .unwrap();
+        let seen: i64 = sqlx::query_scalar("select count(*) from operations")
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
         assert_eq!(seen, 0);
         drop(tx);
         process.stop().await;
@@ -269,7 +299,10 @@ async fn a_primary_that_is_killed_and_replaced_loses_nothing() {
     for round in 0..rounds {
         let standby = primary.standby("second").unwrap();
         primary
-            .sql("postgres", "alter system set synchronous_standby_names = 'second'")
+            .sql(
+                "postgres",
+                "alter system set synchronous_standby_names = 'second'",
+            )
             .unwrap();
         primary.sql("postgres", "select pg_reload_conf()").unwrap();
         let follows = "select count(*) from pg_stat_replication where sync_state = 'sync'";
@@ -287,7 +320,10 @@ async fn a_primary_that_is_killed_and_replaced_loses_nothing() {
         sleep(Duration::from_millis(1500)).await;
         standby.promote().unwrap();
         while enqueue(&store, 7).await.is_err() {
-            assert!(killed.elapsed() < Duration::from_secs(30), "the new primary is not found");
+            assert!(
+                killed.elapsed() < Duration::from_secs(30),
+                "the new primary is not found"
+            );
         }
         away.push(killed.elapsed());
         sleep(Duration::from_secs(3)).await;
@@ -332,6 +368,9 @@ async fn a_pooler_that_is_restarted_loses_nothing() {
     let (promised, refused) = load.end().await;
     assert!(promised.len() > 100, "{} promised", promised.len());
     let done = settle(&store, &promised).await;
-    println!("{rounds} restarts: {} promised, {refused} refused, {done} done", promised.len());
+    println!(
+        "{rounds} restarts: {} promised, {refused} refused, {done} done",
+        promised.len()
+    );
     process.stop().await;
 }

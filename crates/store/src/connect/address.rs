@@ -128,13 +128,23 @@ impl Address {
         let parameters = parameters(&url)?;
         let value = |name: &str| {
             let found = parameters.iter().find(|(key, _)| key == name);
-            found.map(|(_, value)| value.as_ref()).filter(|value| !value.is_empty())
+            found
+                .map(|(_, value)| value.as_ref())
+                .filter(|value| !value.is_empty())
         };
         let host = host(&url, value("host"))?;
         let socket = host.starts_with('/').then(|| PathBuf::from(&host));
         for (what, there, mend) in [
-            ("no user", !url.username().is_empty() || value("user").is_some(), FORM),
-            ("no database", url.path().len() > 1 || value("dbname").is_some(), FORM),
+            (
+                "no user",
+                !url.username().is_empty() || value("user").is_some(),
+                FORM,
+            ),
+            (
+                "no database",
+                url.path().len() > 1 || value("dbname").is_some(),
+                FORM,
+            ),
         ] {
             if !there {
                 return Err(NotAnAddress::new(format!("names {what}"), mend));
@@ -247,7 +257,10 @@ fn parameters(url: &Url) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, NotAnAddre
             ));
         }
         if parameters[..at].iter().any(|(before, _)| before == key) {
-            return Err(NotAnAddress::new(format!("has `{key}` twice"), "Leave one of them."));
+            return Err(NotAnAddress::new(
+                format!("has `{key}` twice"),
+                "Leave one of them.",
+            ));
         }
     }
     Ok(parameters)
@@ -257,7 +270,9 @@ fn parameters(url: &Url) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, NotAnAddre
 fn host(url: &Url, parameter: Option<&str>) -> Result<String, NotAnAddress> {
     let decode = |text: &str| {
         let text = text.trim_matches(['[', ']']);
-        percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+        percent_encoding::percent_decode_str(text)
+            .decode_utf8_lossy()
+            .into_owned()
     };
     let host = parameter.map_or_else(
         || url.host_str().filter(|host| !host.is_empty()).map(decode),
@@ -281,12 +296,15 @@ fn host(url: &Url, parameter: Option<&str>) -> Result<String, NotAnAddress> {
 fn security(mode: Option<&str>, authority: Option<&str>, is_socket: bool) -> Result<Security, NotAnAddress> {
     let mode = match mode {
         None => Security::Prefer,
-        Some(mode) => *Security::ALL.iter().find(|one| one.as_str() == mode).ok_or_else(|| {
-            NotAnAddress::new(
-                format!("has sslmode={}", cut(mode)),
-                "Use disable, prefer, require, verify-ca or verify-full.",
-            )
-        })?,
+        Some(mode) => *Security::ALL
+            .iter()
+            .find(|one| one.as_str() == mode)
+            .ok_or_else(|| {
+                NotAnAddress::new(
+                    format!("has sslmode={}", cut(mode)),
+                    "Use disable, prefer, require, verify-ca or verify-full.",
+                )
+            })?,
     };
     if is_socket && mode.demands_tls() {
         return Err(NotAnAddress::new(
@@ -343,10 +361,16 @@ fn client(certificate: Option<&str>, key: Option<&str>) -> Result<(), NotAnAddre
         (None, None) => return Ok(()),
         (Some(certificate), Some(key)) => (certificate, key),
         (Some(_), None) => {
-            return Err(NotAnAddress::new("has sslcert without sslkey", "Name both, or neither."));
+            return Err(NotAnAddress::new(
+                "has sslcert without sslkey",
+                "Name both, or neither.",
+            ));
         }
         (None, Some(_)) => {
-            return Err(NotAnAddress::new("has sslkey without sslcert", "Name both, or neither."));
+            return Err(NotAnAddress::new(
+                "has sslkey without sslcert",
+                "Name both, or neither.",
+            ));
         }
     };
     certificates("sslcert", certificate)?;
@@ -413,8 +437,14 @@ mod tests {
         for (url, shown) in [
             ("postgres://ocore:canary@db:5432/ocore", "db:5432/ocore"),
             ("postgresql://u:can%40ary@[::1]/x", "[::1]:5432/x"),
-            ("postgres://ocore@/ocore?host=/run/postgresql&password=canary", "/run/postgresql/ocore"),
-            ("postgres://u:can@ary@db.example.com:6432/x?sslmode=require", "db.example.com:6432/x"),
+            (
+                "postgres://ocore@/ocore?host=/run/postgresql&password=canary",
+                "/run/postgresql/ocore",
+            ),
+            (
+                "postgres://u:can@ary@db.example.com:6432/x?sslmode=require",
+                "db.example.com:6432/x",
+            ),
             ("postgres:///?host=db&user=u&dbname=d&port=6000", "db:6000/d"),
         ] {
             let address = read(url).unwrap_or_else(|error| panic!("{url}: {error}"));
@@ -450,17 +480,41 @@ mod tests {
             ("postgres:///d?user=u&password=canary", "names no host"),
             ("postgres://u:canary@a,b/d", "names several hosts"),
             ("postgres://u:canary@h/d?sslmode=on", "has sslmode=on"),
-            ("postgres://u:canary@h/d?connection_limit=5", "the parameter `connection_limit`"),
-            ("postgres://u:canary@h/d?sslmode=require&sslmode=disable", "has `sslmode` twice"),
-            ("postgres://u:canary@h/d?sslmode=verify-full&sslrootcert=ca.pem", "has sslrootcert=ca.pem"),
-            ("postgres://u:canary@h/d?sslmode=verify-full&sslrootcert=/nowhere/ca.pem", "cannot be read"),
-            ("postgres://u:canary@h/d?sslmode=verify-full&sslrootcert=/dev/null", "holds no certificate"),
-            ("postgres://u:canary@h/d?sslrootcert=/dev/null", "which would not look at it"),
-            ("postgres://u:canary@h/d?sslrootcert=system", "sslrootcert=system with sslmode=prefer"),
+            (
+                "postgres://u:canary@h/d?connection_limit=5",
+                "the parameter `connection_limit`",
+            ),
+            (
+                "postgres://u:canary@h/d?sslmode=require&sslmode=disable",
+                "has `sslmode` twice",
+            ),
+            (
+                "postgres://u:canary@h/d?sslmode=verify-full&sslrootcert=ca.pem",
+                "has sslrootcert=ca.pem",
+            ),
+            (
+                "postgres://u:canary@h/d?sslmode=verify-full&sslrootcert=/nowhere/ca.pem",
+                "cannot be read",
+            ),
+            (
+                "postgres://u:canary@h/d?sslmode=verify-full&sslrootcert=/dev/null",
+                "holds no certificate",
+            ),
+            (
+                "postgres://u:canary@h/d?sslrootcert=/dev/null",
+                "which would not look at it",
+            ),
+            (
+                "postgres://u:canary@h/d?sslrootcert=system",
+                "sslrootcert=system with sslmode=prefer",
+            ),
             ("postgres://u:canary@h/d?sslcert=/a", "sslcert without sslkey"),
             ("postgres://u:canary@h/d?sslkey=/a", "sslkey without sslcert"),
             ("postgres://u:canary@/d?host=/run&sslmode=require", "no TLS there"),
-            ("postgres://u:canary@h/d?target_session_attrs=standby", "target_session_attrs=standby"),
+            (
+                "postgres://u:canary@h/d?target_session_attrs=standby",
+                "target_session_attrs=standby",
+            ),
         ] {
             let fault = read(url).expect_err(url).to_string();
             assert!(fault.contains(what), "{url}: {fault}");
@@ -470,7 +524,9 @@ mod tests {
 
     #[test]
     fn what_is_named_is_looked_at() {
-        let of = |parameters: &str| read(&format!("postgres://u@h/d?{parameters}")).map(|address| address.security());
+        let of = |parameters: &str| {
+            read(&format!("postgres://u@h/d?{parameters}")).map(|address| address.security())
+        };
         assert_eq!(of(""), Ok(Security::Prefer));
         assert_eq!(of("sslmode=allow"), Ok(Security::Allow));
         assert_eq!(of("sslmode=require&sslrootcert=system"), Ok(Security::VerifyFull));

@@ -42,9 +42,7 @@ pub fn failure(error: &sqlx::Error, address: &Address) -> Option<Failure> {
 
 /// Whether a fault of the connection is one of certificates, which does not go away by waiting.
 pub(crate) fn is_of_tls(error: &std::io::Error) -> bool {
-    error
-        .get_ref()
-        .is_some_and(|inner| inner.is::<TlsError>())
+    error.get_ref().is_some_and(|inner| inner.is::<TlsError>())
 }
 
 fn no_tls(said: &str, address: &Address) -> Failure {
@@ -55,7 +53,10 @@ fn no_tls(said: &str, address: &Address) -> Failure {
         );
     }
     Failure::new(
-        format!("the server offers no TLS, and sslmode={} demands it", address.security()),
+        format!(
+            "the server offers no TLS, and sslmode={} demands it",
+            address.security()
+        ),
         "Turn TLS on there (ssl = on, ssl_cert_file, ssl_key_file in postgresql.conf; client_tls_sslmode in \
          pgbouncer.ini), or, where nobody else is on the network in between, use sslmode=disable.",
     )
@@ -94,7 +95,10 @@ fn handshake(error: &TlsError, address: &Address) -> Failure {
                 "Check this machine's clock: `timedatectl`.",
             ),
             other => Failure::new(
-                format!("the server's certificate cannot be used: {}", TlsError::from(other.clone())),
+                format!(
+                    "the server's certificate cannot be used: {}",
+                    TlsError::from(other.clone())
+                ),
                 "It must be one for a server (X.509 version 3, with its names as subjectAltName), signed by an authority \
                  that is not itself: `openssl x509 -in server.crt -noout -text` shows it.",
             ),
@@ -120,7 +124,10 @@ fn handshake(error: &TlsError, address: &Address) -> Failure {
 fn name(address: &Address) -> String {
     format!(
         "Use a name that is in the certificate as the host in the address{}, or get a certificate for this one.",
-        if address.host().is_some_and(|host| host.parse::<std::net::IpAddr>().is_ok()) {
+        if address
+            .host()
+            .is_some_and(|host| host.parse::<std::net::IpAddr>().is_ok())
+        {
             " rather than an IP address"
         } else {
             ""

@@ -113,7 +113,10 @@ mod tests {
 
     #[test]
     fn only_those_to_the_port_are_seen_to() {
-        let (ours, others) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let (ours, others) = (
+            TcpListener::bind("127.0.0.1:0").unwrap(),
+            TcpListener::bind("127.0.0.1:0").unwrap(),
+        );
         let to = |listener: &TcpListener| TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (tied, loose) = (to(&ours), to(&others));
         tie(ours.local_addr().unwrap().port());

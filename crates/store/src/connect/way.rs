@@ -61,7 +61,10 @@ async fn require_tracking(options: &PgConnectOptions) -> Result<()> {
     let mut conn = PgConnection::connect_with(options).await?;
     let tracked = async {
         let mut tx = conn.begin().await?;
-        sqlx::query("select $1::integer").bind(1).execute(&mut *tx).await?;
+        sqlx::query("select $1::integer")
+            .bind(1)
+            .execute(&mut *tx)
+            .await?;
         let own = "select count(*)::text from pg_prepared_statements where name like 'sqlx\\_s\\_%'";
         let own: String = sqlx::raw_sql(own).fetch_one(&mut *tx).await?.try_get(0)?;
         if own == "0" {
@@ -73,7 +76,9 @@ async fn require_tracking(options: &PgConnectOptions) -> Result<()> {
     };
     let tracked = match tracked.await {
         // Somebody else's has the name, or ours is elsewhere: duplicate_prepared_statement, invalid_sql_statement_name.
-        Err(sqlx::Error::Database(error)) if matches!(error.code().as_deref(), Some("42P05" | "26000")) => false,
+        Err(sqlx::Error::Database(error)) if matches!(error.code().as_deref(), Some("42P05" | "26000")) => {
+            false
+        }
         tracked => tracked?,
     };
     let _ = conn.close().await;

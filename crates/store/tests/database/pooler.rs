@@ -28,7 +28,10 @@ fn clusters() -> (Postgres, PgBouncer) {
 async fn one_that_forgets_prepared_statements_is_refused_with_what_to_use() {
     let cluster = Postgres::start(17, &[]).unwrap();
     own(&cluster);
-    for (release, more) in [(Release::Bookworm, ""), (Release::Trixie, "max_prepared_statements = 0")] {
+    for (release, more) in [
+        (Release::Bookworm, ""),
+        (Release::Trixie, "max_prepared_statements = 0"),
+    ] {
         let bouncer = PgBouncer::start(release, cluster.port(), &[(ROLE, PASSWORD)], more).unwrap();
         // Twice: the first leaves nothing behind that would hide it from the second.
         for _ in 0..2 {
@@ -42,13 +45,20 @@ async fn one_that_forgets_prepared_statements_is_refused_with_what_to_use() {
 async fn many_share_few_connections_and_none_sees_what_is_another_s() {
     let (cluster, bouncer) = clusters();
     let url = url(bouncer.port(), "").replace("localhost", "127.0.0.1");
-    let store = Store::connect(&url.as_str().into(), 0..=20, sealer()).await.unwrap();
+    let store = Store::connect(&url.as_str().into(), 0..=20, sealer())
+        .await
+        .unwrap();
     assert_eq!(store.way(), Way::Pooled);
     // Two processes at their first start.
     let (one, two) = tokio::join!(migrate(store.pool()), migrate(store.pool()));
     one.unwrap();
     two.unwrap();
-    let locks = cluster.sql("ocore", "select count(*) from pg_locks where locktype = 'advisory'").unwrap();
+    let locks = cluster
+        .sql(
+            "ocore",
+            "select count(*) from pg_locks where locktype = 'advisory'",
+        )
+        .unwrap();
     assert_eq!(locks, "0", "no lock is left on a connection that goes to others");
     works(&store).await;
 
@@ -63,7 +73,11 @@ async fn many_share_few_connections_and_none_sees_what_is_another_s() {
         let store = store.clone();
         tokio::spawn(async move {
             for round in 0..20 {
-                let whose = if (n + round) % 2 == 0 { OrganizationId::DEFAULT } else { other };
+                let whose = if (n + round) % 2 == 0 {
+                    OrganizationId::DEFAULT
+                } else {
+                    other
+                };
                 let mut tx = store.tenant(&Tenant::whole(whose)).await.unwrap();
                 let seen: Vec<uuid::Uuid> = sqlx::query_scalar("select id from organizations")
                     .fetch_all(&mut *tx)
@@ -72,7 +86,9 @@ async fn many_share_few_connections_and_none_sees_what_is_another_s() {
                 assert_eq!(seen, [whose.uuid()]);
                 // The first page, whose plan is kept.
                 let page = ocore_store::Sorted::first(50);
-                let page = instances::list(&mut tx, whose, &instances::Filter::default(), &page).await.unwrap();
+                let page = instances::list(&mut tx, whose, &instances::Filter::default(), &page)
+                    .await
+                    .unwrap();
                 assert!(page.data.is_empty());
                 drop(tx);
                 // And outside of transactions there is nobody's wall.
@@ -90,7 +106,10 @@ async fn many_share_few_connections_and_none_sees_what_is_another_s() {
     }
     let sessions = "select count(*) from pg_stat_activity where usename = 'ocore'";
     let sessions: u32 = cluster.sql("postgres", sessions).unwrap().parse().unwrap();
-    assert!(sessions <= 3, "{sessions} connections to the server for 20 of the pool");
+    assert!(
+        sessions <= 3,
+        "{sessions} connections to the server for 20 of the pool"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,14 +118,21 @@ async fn changes_are_heard_past_it() {
     let direct = open(&url(cluster.port(), "")).await.unwrap();
     assert_eq!(direct.way(), Way::Direct);
     migrate(direct.pool()).await.unwrap();
-    let store = open(&url(bouncer.port(), "").replace("localhost", "127.0.0.1")).await.unwrap();
+    let store = open(&url(bouncer.port(), "").replace("localhost", "127.0.0.1"))
+        .await
+        .unwrap();
     let heard = Notifications::listen(direct.pool().clone());
     // Once for having begun to listen.
     heard.queue().await;
-    notifications::queue_changed(&mut store.connection().await.unwrap()).await.unwrap();
+    notifications::queue_changed(&mut store.connection().await.unwrap())
+        .await
+        .unwrap();
     timeout(Duration::from_secs(5), heard.queue()).await.unwrap();
     // Where there is no way past it, open pages are told by the clock.
     let polled = Notifications::poll(store.pool().clone());
     let mut changes = polled.changes();
-    timeout(Duration::from_secs(5), changes.recv()).await.unwrap().unwrap();
+    timeout(Duration::from_secs(5), changes.recv())
+        .await
+        .unwrap()
+        .unwrap();
 }

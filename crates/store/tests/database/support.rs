@@ -43,7 +43,10 @@ pub(crate) async fn open(url: &str) -> Result<Store> {
 pub(crate) async fn refusal(url: &str) -> String {
     let address = Address::read(&url.into()).unwrap();
     let error = open(url).await.expect_err(url);
-    assert!(!error.is_unavailable() || format!("{error}").contains("58"), "waiting would not help: {error}");
+    assert!(
+        !error.is_unavailable() || format!("{error}").contains("58"),
+        "waiting would not help: {error}"
+    );
     let told = match &error {
         ocore_store::Error::Database(error) => {
             let failure = failure(error, &address).unwrap_or_else(|| panic!("{url}: {error}"));
@@ -52,7 +55,10 @@ pub(crate) async fn refusal(url: &str) -> String {
         ocore_store::Error::Problem(problem) => format!("{}. {}", problem.detail, problem.mend),
         other => panic!("{url}: {other}"),
     };
-    assert!(!told.contains("canary") && !format!("{error:?}").contains("canary"), "{told}");
+    assert!(
+        !told.contains("canary") && !format!("{error:?}").contains("canary"),
+        "{told}"
+    );
     told
 }
 
@@ -60,7 +66,9 @@ pub(crate) async fn refusal(url: &str) -> String {
 pub(crate) async fn works(store: &Store) {
     let mut conn = store.connection().await.unwrap();
     let worker = WorkerId::new();
-    operations::register_worker(&mut conn, worker, "here", 1).await.unwrap();
+    operations::register_worker(&mut conn, worker, "here", 1)
+        .await
+        .unwrap();
     let new = NewOperation {
         organization_id: OrganizationId::DEFAULT,
         kind: "test",
@@ -93,7 +101,9 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "Test authority");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Test authority");
         let pem = params.self_signed(&key).unwrap().pem();
         Self {
             issuer: Issuer::new(params, key),
@@ -108,6 +118,9 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, name);
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(until, 1, 1);
-        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+        (
+            params.signed_by(&key, &self.issuer).unwrap().pem(),
+            key.serialize_pem(),
+        )
     }
 }

@@ -50,9 +50,15 @@ async fn every_mode_is_as_it_says() {
         format!("sslmode=verify-full&sslrootcert={ours}"),
     ] {
         let told = refusal(&at(parameters)).await;
-        assert!(told.contains("offers no TLS") && told.contains("ssl = on"), "{told}");
+        assert!(
+            told.contains("offers no TLS") && told.contains("ssl = on"),
+            "{told}"
+        );
     }
-    let socket = format!("postgres://postgres@localhost:{port}/postgres?host={}", cluster.folder().display());
+    let socket = format!(
+        "postgres://postgres@localhost:{port}/postgres?host={}",
+        cluster.folder().display()
+    );
     assert!(!is_secured(&socket).await);
 
     // A certificate for its name.
@@ -75,17 +81,32 @@ async fn every_mode_is_as_it_says() {
     // Of an authority that nobody has told oCore of, or another one.
     for (parameters, what) in [
         ("sslmode=verify-full".to_owned(), "sslrootcert=/path/to/ca.pem"),
-        ("sslmode=verify-full&sslrootcert=system".to_owned(), "sslrootcert=/path/to/ca.pem"),
-        (format!("sslmode=verify-ca&sslrootcert={other}"), "Check that the file"),
+        (
+            "sslmode=verify-full&sslrootcert=system".to_owned(),
+            "sslrootcert=/path/to/ca.pem",
+        ),
+        (
+            format!("sslmode=verify-ca&sslrootcert={other}"),
+            "Check that the file",
+        ),
         // As libpq has it: an authority that is named is asked.
-        (format!("sslmode=require&sslrootcert={other}"), "Check that the file"),
+        (
+            format!("sslmode=require&sslrootcert={other}"),
+            "Check that the file",
+        ),
     ] {
         let told = refusal(&at(parameters)).await;
-        assert!(told.contains("authority that is not trusted") && told.contains(what), "{told}");
+        assert!(
+            told.contains("authority that is not trusted") && told.contains(what),
+            "{told}"
+        );
     }
     let by_address = at(format!("sslmode=verify-full&sslrootcert={ours}")).replace("localhost", "127.0.0.1");
     let told = refusal(&by_address).await;
-    assert!(told.contains("not for the name `127.0.0.1`, but for: ") && told.contains("rather than an IP"), "{told}");
+    assert!(
+        told.contains("not for the name `127.0.0.1`, but for: ") && told.contains("rather than an IP"),
+        "{told}"
+    );
     // The name is not asked for here.
     assert!(is_secured(&by_address.replace("verify-full", "verify-ca")).await);
 
@@ -102,10 +123,15 @@ async fn every_mode_is_as_it_says() {
     let (certificate, key) = authority.sign("localhost", 2099);
     cluster.stop().unwrap();
     cluster.secure(&certificate, &key, Some(&authority.pem)).unwrap();
-    cluster.admit("local all all trust\nhostssl ocore ocore all scram-sha-256 clientcert=verify-full\n").unwrap();
+    cluster
+        .admit("local all all trust\nhostssl ocore ocore all scram-sha-256 clientcert=verify-full\n")
+        .unwrap();
     cluster.run().unwrap();
     let told = refusal(&at("sslmode=disable".to_owned())).await;
-    assert!(told.contains("no encryption") && told.contains("sslmode=require"), "{told}");
+    assert!(
+        told.contains("no encryption") && told.contains("sslmode=require"),
+        "{told}"
+    );
     let told = refusal(&at(format!("sslmode=verify-full&sslrootcert={ours}"))).await;
     assert!(told.contains("sslcert=/path/client.crt"), "{told}");
     let with = |name: &str, (certificate, key): (String, String)| {
@@ -121,7 +147,10 @@ async fn every_mode_is_as_it_says() {
     };
     assert!(is_secured(&with("ocore", authority.sign("ocore", 2099))).await);
     let told = refusal(&with("eve", authority.sign("eve", 2099))).await;
-    assert!(told.contains("certificate") && told.contains("sslcert="), "{told}");
+    assert!(
+        told.contains("certificate") && told.contains("sslcert="),
+        "{told}"
+    );
     let told = refusal(&with("foreign", Authority::new().sign("ocore", 2099))).await;
     assert!(told.contains("does not take the client's certificate"), "{told}");
 }
