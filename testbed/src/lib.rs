@@ -4,7 +4,7 @@
 //!
 //! Beside them, for tests of oCore's crates: an SMTP server ([`SmtpCatcher`]), an OpenID Connect provider
 //! ([`OidcProvider`]), a stand-in for GitHub ([`FakeGitHub`]) and a receiver of logs ([`CloudWatch`]), each a process that ends with
-//! the test; and the program that ships logs ([`fluent_bit()`]).
+//! the test; clusters of [`postgres`] of each version with PgBouncers in front; and the program that ships logs ([`fluent_bit()`]).
 //!
 //! Nothing but containers, volumes and the network whose names begin with `ocore-testbed` is touched.
 
@@ -23,6 +23,7 @@ mod images;
 mod node;
 mod oidc_provider;
 mod packages;
+pub mod postgres;
 mod server;
 mod smtp_catcher;
 mod tools;

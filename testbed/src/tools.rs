@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The tools that have packages of their own.
-const TOOLS: [&str; 2] = ["oidc-provider", "smtp-catcher"];
+const TOOLS: [&str; 3] = ["oidc-provider", crate::postgres::TOOL, "smtp-catcher"];
 
 /// What running and installing them needs.
 pub(crate) const NODE: [Need; 2] = [

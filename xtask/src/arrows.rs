@@ -71,8 +71,15 @@ const ALLOWED: [(&str, &[&str]); 17] = [
 ];
 
 /// The crates whose tests, and nothing else of them, may use the processes that the testbed starts.
-const TESTED_WITH_THE_TESTBED: [&str; 5] =
-    ["ocore", "ocore-api", "ocore-identity", "ocore-mail", "ocore-sso"];
+const TESTED_WITH_THE_TESTBED: [&str; 7] = [
+    "ocore",
+    "ocore-api",
+    "ocore-identity",
+    "ocore-mail",
+    "ocore-operations",
+    "ocore-sso",
+    "ocore-store",
+];
 
 /// A dependency on a crate of ours.
 #[derive(Debug)]

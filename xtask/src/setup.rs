@@ -92,6 +92,7 @@ pub(crate) fn for_demo() -> Result<()> {
 pub(crate) fn for_tests() -> Result<()> {
     install(&[DEMO.as_slice(), &TESTS].concat())?;
     ocore_testbed::tools()?;
+    ocore_testbed::postgres::install_pgbouncer()?;
     for tool in CARGO {
         let home = std::env::home_dir().unwrap_or_default();
         let cargo_home = std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), Into::into);

@@ -22,7 +22,7 @@ use ocore_api::{Proxies, Settings, Signup, limits::Quotas};
 use ocore_mail::{LogLinks, Mailer, Smtp};
 use ocore_operations::{AgentSource, Bounds, Roles};
 use ocore_sso::{Login, Provider};
-use ocore_store::metrics::Retention;
+use ocore_store::{connect::Address, metrics::Retention};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use tracing_subscriber::EnvFilter;
@@ -53,9 +53,9 @@ pub(crate) struct Config {
     /// Whether this is somebody's workbench rather than an installation.
     pub(crate) development: bool,
     /// The PostgreSQL to use; without one, `ocore serve` runs its own.
-    pub(crate) database_url: Option<SecretString>,
+    pub(crate) database_url: Option<Address>,
     /// A way to it past any pooler, for `LISTEN`.
-    pub(crate) database_direct_url: Option<SecretString>,
+    pub(crate) database_direct_url: Option<Address>,
     /// The least and the greatest number of connections to it.
     pub(crate) database_connections: RangeInclusive<u32>,
     /// The folder with PostgreSQL's programs, for the embedded one.
@@ -201,9 +201,9 @@ impl Config {
             None => "/var/lib/ocore".into(),
         });
 
-        let database_url = read.postgres_url("DATABASE_URL");
-        let database_direct_url = read.postgres_url("DATABASE_DIRECT_URL");
-        if database_direct_url.is_some() && database_url.is_none() {
+        let database_url = read.postgres("DATABASE_URL");
+        let database_direct_url = read.postgres("DATABASE_DIRECT_URL");
+        if database_direct_url.is_some() && read.text("DATABASE_URL").is_none() {
             read.fault(
                 "DATABASE_DIRECT_URL",
                 "is set without DATABASE_URL",
@@ -819,19 +819,14 @@ impl Reader {
     }
 
     /// The value holds a password, so it is never repeated in a fault either.
-    fn postgres_url(&mut self, name: &'static str) -> Option<SecretString> {
-        let text = self.text(name)?;
-        if !["postgres://", "postgresql://"]
-            .iter()
-            .any(|scheme| text.starts_with(scheme))
-        {
-            self.fault(
-                name,
-                "is not a PostgreSQL URL",
-                "Use postgres://user:password@host:5432/database.",
-            );
+    fn postgres(&mut self, name: &'static str) -> Option<Address> {
+        match Address::read(&self.text(name)?.into()) {
+            Ok(address) => Some(address),
+            Err(fault) => {
+                self.fault(name, &fault.what, &fault.mend);
+                None
+            }
         }
-        Some(text.into())
     }
 
     fn unknown(&self) -> Vec<String> {

@@ -1,10 +1,19 @@
 //! The database: the one that is configured, or oCore's own.
 
+pub(crate) mod check;
+mod finding;
+mod judge;
+
 use std::time::Duration;
 
 use ocore_domain::Problem;
-use ocore_store::{Sealer, Store, embedded::Embedded, metrics, migrate, notifications::Notifications};
-use secrecy::{ExposeSecret, SecretString};
+use ocore_store::{
+    Sealer, Store,
+    connect::{Address, Way, failure},
+    embedded::Embedded,
+    metrics, migrate,
+    notifications::Notifications,
+};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::Config;
@@ -14,12 +23,14 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// How long connections may take to be given back at the end.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// The database, up to date.
+/// The database.
 pub(crate) struct Database {
     pub(crate) store: Store,
     /// Past any pooler, for `LISTEN`.
-    direct: Option<Store>,
+    pub(crate) direct: Option<Store>,
     embedded: Option<Embedded>,
+    /// Where it is.
+    pub(crate) address: Address,
     /// What it is, for people. Without a password.
     pub(crate) name: String,
 }
@@ -29,39 +40,85 @@ impl Database {
     ///
     /// A configured one that does not answer yet is waited for, for ever or for `patience`.
     pub(crate) async fn open(config: &Config, patience: Option<Duration>) -> anyhow::Result<Self> {
-        if let Some(url) = &config.database_url {
-            let name = format!("PostgreSQL at {}", shown(url));
-            let (store, direct) = prepare(config, url, &name, "Check DATABASE_URL.", patience).await?;
-            return Ok(Self {
-                store,
-                direct,
-                embedded: None,
-                name,
-            });
-        }
-        let own = Embedded::start(&config.data_dir, config.postgres_programs.as_deref()).await?;
-        let name = format!("its own PostgreSQL in {}", own.directory().display());
-        let mend = format!(
-            "Look at its log in {}, or set DATABASE_URL to a PostgreSQL of your own.",
-            own.directory().join("log").display()
-        );
-        match prepare(config, &own.url(), &name, &mend, patience).await {
-            Ok((store, direct)) => Ok(Self {
-                store,
-                direct,
-                embedded: Some(own),
-                name,
-            }),
+        let database = Self::reach(config, patience).await?;
+        match database.bring_up_to_date(config).await {
+            Ok(()) => Ok(database),
             Err(error) => {
-                own.stop().await;
+                database.close().await;
                 Err(error)
             }
         }
     }
 
+    /// The same, and changes nothing in it.
+    pub(crate) async fn reach(config: &Config, patience: Option<Duration>) -> anyhow::Result<Self> {
+        let sealer = Sealer::new(&config.encryption_key()?, &[]);
+        let until = patience.map(|patience| Instant::now() + patience);
+        let connections = config.database_connections.clone();
+        let (embedded, address, name, mend) = match &config.database_url {
+            Some(address) => {
+                let name = format!("PostgreSQL at {}", address.shown());
+                (None, address.clone(), name, "Check DATABASE_URL.".to_owned())
+            }
+            None => {
+                let own = Embedded::start(&config.data_dir, config.postgres_programs.as_deref()).await?;
+                let name = format!("its own PostgreSQL in {}", own.directory().display());
+                let mend = format!(
+                    "Look at its log in {}, or set DATABASE_URL to a PostgreSQL of your own.",
+                    own.directory().join("log").display()
+                );
+                let address = Address::read(&own.url())?;
+                (Some(own), address, name, mend)
+            }
+        };
+        let reached = async {
+            let store = connect(&address, &name, &mend, connections, &sealer, until).await?;
+            let direct = match &config.database_direct_url {
+                Some(address) => {
+                    let name = format!("PostgreSQL at {}", address.shown());
+                    let mend = "Check DATABASE_DIRECT_URL.";
+                    Some(connect(address, &name, mend, 0..=2, &sealer, until).await?)
+                }
+                None => None,
+            };
+            tell_of_pooler(&store, direct.as_ref())?;
+            anyhow::Ok((store, direct))
+        };
+        match reached.await {
+            Ok((store, direct)) => Ok(Self {
+                store,
+                direct,
+                embedded,
+                address,
+                name,
+            }),
+            Err(error) => {
+                if let Some(own) = embedded {
+                    own.stop().await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn bring_up_to_date(&self, config: &Config) -> anyhow::Result<()> {
+        migrate(self.direct.as_ref().unwrap_or(&self.store).pool())
+            .await
+            .map_err(Problem::from)?;
+        let mut conn = self.store.connection().await.map_err(Problem::from)?;
+        metrics::set_retention(&mut conn, &config.metrics_retention)
+            .await
+            .map_err(Problem::from)?;
+        Ok(())
+    }
+
     /// What is heard of the rows from now on.
     pub(crate) fn notifications(&self) -> Notifications {
-        Notifications::listen(self.direct.as_ref().unwrap_or(&self.store).pool().clone())
+        let store = self.direct.as_ref().unwrap_or(&self.store);
+        match store.way() {
+            Way::Direct => Notifications::listen(store.pool().clone()),
+            Way::Pooled => Notifications::poll(store.pool().clone()),
+        }
     }
 
     /// Closes every connection, and stops oCore's own PostgreSQL unless another process uses it.
@@ -77,38 +134,27 @@ impl Database {
     }
 }
 
-/// Connects, also past a pooler if there is one, and migrates. `mend` is what to do when `url` cannot be used.
-async fn prepare(
-    config: &Config,
-    url: &SecretString,
-    name: &str,
-    mend: &str,
-    patience: Option<Duration>,
-) -> anyhow::Result<(Store, Option<Store>)> {
-    let sealer = Sealer::new(&config.encryption_key()?, &[]);
-    let until = patience.map(|patience| Instant::now() + patience);
-    let connections = config.database_connections.clone();
-    let store = connect(url, name, mend, connections, &sealer, until).await?;
-    let direct = match &config.database_direct_url {
-        Some(url) => {
-            let name = format!("PostgreSQL at {}", shown(url));
-            Some(connect(url, &name, "Check DATABASE_DIRECT_URL.", 0..=2, &sealer, until).await?)
+/// What follows from a pooler. Nothing of it is wrong but a way around it that is none.
+fn tell_of_pooler(store: &Store, direct: Option<&Store>) -> anyhow::Result<()> {
+    match (store.way(), direct.map(Store::way)) {
+        (_, Some(Way::Pooled)) => anyhow::bail!(
+            "DATABASE_DIRECT_URL leads to a pooler, by which nothing is heard. Name the PostgreSQL server itself, or take \
+             the variable out: oCore then looks for changes about once a second."
+        ),
+        (Way::Pooled, None) => tracing::warn!(
+            "a pooler stands in front of the database, and DATABASE_DIRECT_URL is not set: nothing is heard of changes, so \
+             oCore looks for them about once a second"
+        ),
+        (Way::Pooled, Some(Way::Direct)) => {
+            tracing::info!("a pooler stands in front of the database; changes are heard past it");
         }
-        None => None,
-    };
-    migrate(direct.as_ref().unwrap_or(&store).pool())
-        .await
-        .map_err(Problem::from)?;
-    let mut conn = store.connection().await.map_err(Problem::from)?;
-    metrics::set_retention(&mut conn, &config.metrics_retention)
-        .await
-        .map_err(Problem::from)?;
-    drop(conn);
-    Ok((store, direct))
+        (Way::Direct, _) => {}
+    }
+    Ok(())
 }
 
 async fn connect(
-    url: &SecretString,
+    address: &Address,
     name: &str,
     mend: &str,
     connections: std::ops::RangeInclusive<u32>,
@@ -117,45 +163,26 @@ async fn connect(
 ) -> anyhow::Result<Store> {
     tracing::info!("connecting to {name}");
     loop {
-        match Store::connect(url, connections.clone(), sealer.clone()).await {
+        let error = match Store::open(address, connections.clone(), sealer.clone()).await {
             Ok(store) => return Ok(store),
-            Err(error) if error.is_unavailable() && until.is_none_or(|until| Instant::now() < until) => {
-                tracing::warn!("{name} does not answer yet ({error}); trying again");
-                sleep(PAUSE).await;
-            }
-            Err(error) => {
-                // A dot may stand there already.
-                let error = error.to_string();
-                let error = error.trim_end_matches('.');
-                return Err(anyhow::anyhow!("{name} cannot be used: {error}. {mend}"));
-            }
+            Err(error) => error,
+        };
+        if let ocore_store::Error::Database(error) = &error
+            && let Some(failure) = failure(error, address)
+        {
+            anyhow::bail!("{name} cannot be used: {}. {}", failure.what, failure.mend);
         }
-    }
-}
-
-/// A database URL as it may be shown: without user, password and parameters.
-fn shown(url: &SecretString) -> String {
-    let url = url.expose_secret();
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
-    rest.split(['?', '#']).next().unwrap_or_default().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_is_shown_without_its_secrets() {
-        for (url, text) in [
-            (
-                "postgres://ocore:canary@db:5432/ocore?password=canary",
-                "db:5432/ocore",
-            ),
-            ("postgresql://u:can@ary@[::1]/x", "[::1]/x"),
-            ("postgres:///ocore?host=/run/postgresql", "/ocore"),
-        ] {
-            assert_eq!(shown(&url.into()), text);
+        if error.is_unavailable() && until.is_none_or(|until| Instant::now() < until) {
+            tracing::warn!("{name} does not answer yet ({error}); trying again");
+            sleep(PAUSE).await;
+            continue;
         }
+        if let ocore_store::Error::Problem(problem) = error {
+            anyhow::bail!("{name} cannot be used: {}. {}", problem.detail, problem.mend);
+        }
+        // A dot may stand there already.
+        let error = error.to_string();
+        let error = error.trim_end_matches('.');
+        anyhow::bail!("{name} cannot be used: {error}. {mend}");
     }
 }

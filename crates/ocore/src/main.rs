@@ -46,6 +46,9 @@ enum Command {
     /// Administrators, made on the machine that runs `ocore serve`, with its environment.
     #[command(subcommand)]
     Admin(Admin),
+    /// oCore's own database, looked at on the machine that runs `ocore serve`, with its environment.
+    #[command(subcommand)]
+    Database(DatabaseCommand),
     /// Print the description of the API (`OpenAPI`, as JSON).
     Openapi,
     /// Print a completion script for a shell.
@@ -73,6 +76,22 @@ enum Admin {
         /// Take the account's password from the first line of standard input.
         #[arg(long, requires = "email")]
         password_stdin: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum DatabaseCommand {
+    /// Review version, TLS, pooler, rights, latency, connections and settings; change nothing.
+    ///
+    /// Exit codes: 0 nothing is to be done, 1 the database cannot be reached or used, 4 there are warnings, 6 something is
+    /// critical.
+    Check {
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+        /// The memory of the database's machine, such as 8G, where that is another one.
+        #[arg(long, value_parser = cli::size_of)]
+        memory: Option<u64>,
     },
 }
 
@@ -132,6 +151,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let password = password_stdin.then(admin::password_from_stdin).transpose()?;
             let made = admin::create_account(Config::from_environment()?, &email, &name, password);
             runtime()?.block_on(made)?;
+        }
+        Command::Database(DatabaseCommand::Check { json, memory }) => {
+            let checked = database::check::run(Config::from_environment()?, memory, json);
+            return runtime()?.block_on(checked);
         }
         Command::Openapi => writeln!(io::stdout(), "{}", openapi::document()?)?,
         Command::Completion { shell } => {

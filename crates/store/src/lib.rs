@@ -20,12 +20,14 @@ pub mod availability;
 pub mod changes;
 pub mod channels;
 pub mod checks;
+pub mod connect;
 pub mod connected_accounts;
 pub mod deliveries;
 pub mod device_logins;
 pub mod dumps;
 pub mod embedded;
 mod error;
+pub mod facts;
 pub mod idempotency;
 pub mod instances;
 pub mod inventory;
@@ -55,24 +57,15 @@ pub mod tenancy;
 pub mod users;
 pub mod views;
 
-use std::time::Duration;
+use secrecy::SecretString;
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction, pool::PoolConnection};
 
-use secrecy::{ExposeSecret, SecretString};
-use sqlx::{
-    AssertSqlSafe, Connection, PgPool, Postgres, Transaction,
-    pool::PoolConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
-
+use connect::{Address, Way};
 pub use error::{Error, Result};
-pub use migrate::migrate;
+pub use migrate::{migrate, pending};
 pub use page::{After, NotACursor, Page, PageRequest, Sorted};
 pub use seal::{Place, Sealer};
 pub use sqlx::PgConnection;
-
-/// For how long a connection is taken to be as well as it was when it came back to the pool, which is when it is tried. To
-/// try it again before each use is a message there and back for each transaction of a process that has much to do.
-const TRUSTED: Duration = Duration::from_millis(100);
 
 /// A transaction; dropped without `commit`, it changes nothing.
 pub type Tx = Transaction<'static, Postgres>;
@@ -82,6 +75,7 @@ pub type Tx = Transaction<'static, Postgres>;
 pub struct Store {
     pool: PgPool,
     sealer: Sealer,
+    way: Way,
 }
 
 impl Store {
@@ -91,28 +85,31 @@ impl Store {
         connections: std::ops::RangeInclusive<u32>,
         sealer: Sealer,
     ) -> Result<Self> {
-        let options: PgConnectOptions = url.expose_secret().parse().map_err(|_| Error::Url)?;
-        let pool = PgPoolOptions::new()
-            .min_connections(*connections.start())
-            .max_connections(*connections.end())
-            .acquire_timeout(Duration::from_secs(10))
-            .test_before_acquire(false)
-            .before_acquire(|connection, about| {
-                Box::pin(async move {
-                    if about.idle_for > TRUSTED {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_with(options.application_name("ocore"))
-            .await?;
-        Ok(Self { pool, sealer })
+        Self::open(&Address::read(url)?, connections, sealer).await
     }
 
-    /// A store over a pool made elsewhere.
+    /// The same at an address that was read already.
+    pub async fn open(
+        address: &Address,
+        connections: std::ops::RangeInclusive<u32>,
+        sealer: Sealer,
+    ) -> Result<Self> {
+        let (pool, way) = connect::open(address, connections).await?;
+        Ok(Self { pool, sealer, way })
+    }
+
+    /// A store over a pool made elsewhere, which leads straight to the server.
     pub const fn new(pool: PgPool, sealer: Sealer) -> Self {
-        Self { pool, sealer }
+        Self {
+            pool,
+            sealer,
+            way: Way::Direct,
+        }
+    }
+
+    /// Whether a pooler stands in between.
+    pub const fn way(&self) -> Way {
+        self.way
     }
 
     /// Opens and seals the secrets.

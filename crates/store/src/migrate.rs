@@ -1,41 +1,69 @@
 //! Brings the database's schema up to date.
 
 use ocore_domain::{Code, Problem};
-use sqlx::PgPool;
+use sqlx::{Connection, PgPool, migrate::Migrator};
 
 use crate::Result;
 
-/// Checks the extension oCore requires and runs the migrations that have not run, one process at a time.
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// What the advisory lock of migrations is named.
+const LOCK: i64 = 0x0c0e_0516;
+
+/// Makes the role that requests run as and runs the migrations that have not run, one process at a time.
 pub async fn migrate(pool: &PgPool) -> Result<()> {
-    require_uuid_ossp(pool).await?;
+    suggest_uuid_ossp(pool).await?;
     require_tenant_role(pool).await?;
-    // The migrator holds an advisory lock while it works: processes that start together wait for one another.
-    sqlx::migrate!().run(pool).await?;
+    // Processes that start together wait for one another. The lock is one of a transaction: the migrator's own is one of a
+    // session, which a pooler would give to others and leave locked.
+    let mut own = pool.acquire().await?;
+    own.close_on_drop();
+    let mut lock = own.begin().await?;
+    sqlx::query(
+        "select pg_advisory_xact_lock($1), set_config('idle_in_transaction_session_timeout', '0', true)",
+    )
+    .bind(LOCK)
+    .execute(&mut *lock)
+    .await?;
+    let mut migrator = Migrator::with_migrations(MIGRATIONS.migrations.to_vec());
+    migrator.set_locking(false).run(pool).await?;
+    lock.commit().await?;
     Ok(())
 }
 
-async fn require_uuid_ossp(pool: &PgPool) -> Result<()> {
+/// The migrations that have not run.
+pub async fn pending(pool: &PgPool) -> Result<Vec<String>> {
+    let there = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null");
+    let there: bool = there.fetch_one(pool).await?;
+    let done: Vec<i64> = if there {
+        let done = sqlx::query_scalar("select version from _sqlx_migrations where success");
+        done.fetch_all(pool).await?
+    } else {
+        Vec::new()
+    };
+    let left = MIGRATIONS.iter().filter(|one| !done.contains(&one.version));
+    Ok(left
+        .map(|one| format!("{} {}", one.version, one.description))
+        .collect())
+}
+
+/// No migration needs the extension. It is made where that is allowed, for those who look for it; where it is not, oCore
+/// says how it would be, and goes on.
+async fn suggest_uuid_ossp(pool: &PgPool) -> Result<()> {
     if is_installed(pool).await? {
         return Ok(());
     }
-    let database: String = sqlx::query_scalar("select current_database()::text")
-        .fetch_one(pool)
-        .await?;
     // Of two processes that start together one may be refused because the other was quicker: so it is asked again.
     if let Err(error) = sqlx::query(r#"create extension if not exists "uuid-ossp""#)
         .execute(pool)
         .await
         && !is_installed(pool).await?
     {
-        return Err(Problem::new(
-            Code::Internal,
-            format!("The database `{database}` lacks the extension uuid-ossp, and oCore may not create it: {error}"),
-            format!(
-                "As a superuser run: psql -d {database} -c 'CREATE EXTENSION \"uuid-ossp\"' \
-                 (Debian: apt-get install postgresql-contrib first, if it is not available)."
-            ),
-        )
-        .into());
+        tracing::info!(
+            %error,
+            "the extension uuid-ossp is not there and may not be made; oCore does without it (`ocore database check` \
+             tells how to make it)"
+        );
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use ocore_domain::OperationId;
 use sqlx::{PgConnection, PgPool, postgres::PgListener};
 use tokio::{
     sync::{Notify, broadcast},
-    time::sleep,
+    time::{sleep, timeout},
 };
 use uuid::Uuid;
 
@@ -27,6 +27,13 @@ pub(crate) const OPERATION: &str = "ocore_operation";
 const GATHER: Duration = Duration::from_millis(200);
 /// How many of them are; of more it is not asked.
 const MOST: usize = 4096;
+/// After how much silence the connection is tried: a server that has become a standby, or that is gone without a word, tells
+/// nothing any more.
+const SILENCE: Duration = Duration::from_secs(15);
+/// How long it may take to answer then.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How often open pages ask anew where nothing can be heard.
+const UNHEARD: Duration = Duration::from_secs(3);
 
 /// Tells workers that there is something to claim. Heard when the transaction commits.
 pub async fn queue_changed(conn: &mut PgConnection) -> Result<()> {
@@ -84,12 +91,7 @@ impl Notifications {
     ///
     /// Whoever waits must poll as well: a notification sent while the connection was down is lost.
     pub fn listen(pool: PgPool) -> Self {
-        let heard = Self {
-            queue: Arc::new(Notify::new()),
-            operations: broadcast::channel(1024).0,
-            changes: broadcast::channel(1024).0,
-            moved: Arc::default(),
-        };
+        let heard = Self::silent();
         let told = heard.clone();
         tokio::spawn(heard.clone().gather(pool.clone()));
         tokio::spawn(async move {
@@ -106,13 +108,47 @@ impl Notifications {
         heard
     }
 
+    /// What nothing is ever heard of.
+    fn silent() -> Self {
+        Self {
+            queue: Arc::new(Notify::new()),
+            operations: broadcast::channel(1024).0,
+            changes: broadcast::channel(1024).0,
+            moved: Arc::default(),
+        }
+    }
+
+    /// For where nothing can be heard, as behind a pooler: whoever waits polls anyhow, and open pages are told now and then
+    /// that anything may have changed.
+    pub fn poll(pool: PgPool) -> Self {
+        let heard = Self::silent();
+        let told = heard.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    () = sleep(UNHEARD) => told.change(Changed::ANYTHING),
+                    () = pool.close_event() => return,
+                }
+            }
+        });
+        heard
+    }
+
     async fn hear(&self, pool: &PgPool) -> Result<()> {
         let mut listener = PgListener::connect_with(pool).await?;
         listener.listen_all([QUEUE, OPERATION, CHANGED]).await?;
         // Something may have happened before we listened.
         self.queue.notify_one();
         self.change(Changed::ANYTHING);
-        while let Some(heard) = listener.try_recv().await? {
+        loop {
+            let heard = match timeout(SILENCE, listener.try_recv()).await {
+                Ok(heard) => heard?,
+                Err(_) => {
+                    still_tells(&mut listener).await?;
+                    continue;
+                }
+            };
+            let Some(heard) = heard else { return Ok(()) };
             match heard.channel() {
                 QUEUE => self.queue.notify_one(),
                 CHANGED => {
@@ -123,7 +159,6 @@ impl Notifications {
                 _ => self.operation(heard.payload()),
             }
         }
-        Ok(())
     }
 
     /// An operation's id, and `line` behind it when nothing changed but that it said something.
@@ -191,4 +226,17 @@ impl Notifications {
     pub fn changes(&self) -> broadcast::Receiver<Changed> {
         self.changes.subscribe()
     }
+}
+
+/// Fails unless the connection leads to a server that tells of changes.
+async fn still_tells(listener: &mut PgListener) -> Result<()> {
+    let asked = sqlx::query_scalar::<_, String>("show transaction_read_only").fetch_one(listener);
+    let read_only = timeout(ANSWER, asked)
+        .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+    if read_only == "off" {
+        return Ok(());
+    }
+    let reason = "the server only reads: it tells of nothing";
+    Err(sqlx::Error::Protocol(reason.to_owned()).into())
 }

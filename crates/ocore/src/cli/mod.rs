@@ -55,6 +55,8 @@ pub(crate) const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage
     4 the operation did not end as wanted, the login was not approved or the record is broken, \
     5 the API cannot be reached, 130 stopped watching or waiting by Ctrl-C.";
 
+pub(crate) use size::parse as size_of;
+
 /// The commands that talk to the API.
 #[derive(Subcommand)]
 pub(crate) enum Command {

@@ -2,6 +2,8 @@
 
 mod context;
 mod definition;
+#[cfg(test)]
+mod outages;
 mod output;
 mod patience;
 mod recorder;

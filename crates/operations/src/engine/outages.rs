@@ -1,0 +1,376 @@
+//! Operations on every version of PostgreSQL, and while it is killed and replaced, or the pooler in front of it is: none is
+//! lost, and nothing that they did is done twice.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use ocore_domain::{OperationId, OrganizationId, Problem};
+use ocore_store::{
+    Sealer, Store,
+    connect::Way,
+    migrate,
+    notifications::{self, Notifications},
+    operations::{self, NewOperation},
+    tenancy::Tenant,
+};
+use ocore_testbed::postgres::{PgBouncer, Postgres, Release, Switch, VERSIONS};
+use serde_json::json;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Ctx, Definition, Limits, Settle, secs, step};
+use crate::{
+    Hands,
+    faults::NoFaults,
+    worker::{self, Worker},
+};
+
+/// Rounds of the long form, by this variable.
+const ROUNDS: &str = "OCORE_OUTAGE_ROUNDS";
+const ROLE: &str = "ocore";
+const PASSWORD: &str = "ocore";
+
+static WORK: Definition = Definition {
+    kind: "work",
+    steps: &[
+        step!(one, "One", secs(30)),
+        step!(two, "Two", secs(30)),
+        step!(three, "Three", secs(30)),
+    ],
+    settle: Settle::Nothing,
+    secrets: None,
+};
+
+/// What was done in the world, which no database keeps: how often each step of each operation.
+static DONE: Mutex<Option<HashMap<(OperationId, &str), u32>>> = Mutex::new(None);
+
+async fn does(ctx: &Ctx, step: &'static str) -> Result<(), Problem> {
+    ctx.info("at it");
+    sleep(Duration::from_millis(5)).await;
+    *DONE
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get_or_insert_default()
+        .entry((ctx.operation(), step))
+        .or_default() += 1;
+    Ok(())
+}
+
+async fn one(ctx: &Ctx) -> Result<(), Problem> {
+    does(ctx, "one").await
+}
+
+async fn two(ctx: &Ctx) -> Result<(), Problem> {
+    does(ctx, "two").await
+}
+
+async fn three(ctx: &Ctx) -> Result<(), Problem> {
+    does(ctx, "three").await
+}
+
+/// A role that owns a database and is no superuser, as on a managed service.
+fn own(cluster: &Postgres) {
+    for sql in [
+        format!("create role {ROLE} login password '{PASSWORD}'"),
+        "create role ocore_tenant nologin".to_owned(),
+        format!("grant ocore_tenant to {ROLE}"),
+        format!("create database {ROLE} owner {ROLE}"),
+    ] {
+        cluster.sql("postgres", &sql).unwrap();
+    }
+}
+
+async fn open(port: u16, connections: u32) -> Store {
+    let url = format!("postgres://{ROLE}:{PASSWORD}@127.0.0.1:{port}/{ROLE}");
+    let sealer = Sealer::new(&"k".repeat(32).into(), &[]);
+    Store::connect(&url.into(), 2..=connections, sealer)
+        .await
+        .unwrap()
+}
+
+/// A process that works.
+struct Process {
+    worker: Arc<Worker>,
+    stopping: CancellationToken,
+    store: Store,
+    notifications: Notifications,
+}
+
+impl Process {
+    async fn start(store: Store, notifications: Notifications) -> Self {
+        let stopping = CancellationToken::new();
+        let config = worker::Config {
+            definitions: &[&WORK],
+            concurrency: 16,
+            per_group: 4,
+            faults: Arc::new(NoFaults),
+            limits: Limits::default(),
+        };
+        let hands = Hands::new(store.clone(), notifications.clone());
+        let worker = Worker::start(hands, config, stopping.clone()).await.unwrap();
+        Self {
+            worker,
+            stopping,
+            store,
+            notifications,
+        }
+    }
+
+    async fn stop(self) {
+        self.stopping.cancel();
+        self.worker.stopped().await;
+        self.store.pool().close().await;
+    }
+}
+
+/// Somebody who asks for operations all the time, and remembers those that were promised.
+struct Load {
+    ending: CancellationToken,
+    task: JoinHandle<(Vec<OperationId>, u32)>,
+}
+
+impl Load {
+    fn start(store: Store) -> Self {
+        let ending = CancellationToken::new();
+        let ended = ending.clone();
+        let task = tokio::spawn(async move {
+            let (mut promised, mut refused, mut n) = (Vec::new(), 0, 0_u32);
+            while !ended.is_cancelled() {
+                n += 1;
+                match timeout(Duration::from_secs(30), enqueue(&store, n)).await {
+                    Ok(Ok(id)) => promised.push(id),
+                    Ok(Err(error)) => {
+                        assert!(error.is_unavailable(), "{error}");
+                        refused += 1;
+                    }
+                    Err(_) => panic!("a request hangs"),
+                }
+                sleep(Duration::from_millis(8)).await;
+            }
+            (promised, refused)
+        });
+        Self { ending, task }
+    }
+
+    async fn end(self) -> (Vec<OperationId>, u32) {
+        self.ending.cancel();
+        self.task.await.unwrap()
+    }
+}
+
+async fn enqueue(store: &Store, n: u32) -> ocore_store::Result<OperationId> {
+    let new = NewOperation {
+        organization_id: OrganizationId::DEFAULT,
+        kind: WORK.kind,
+        subject: None,
+        server_id: None,
+        params: json!({}),
+        serial_key: Some(format!("instance:{}", n % 20)),
+        group_key: Some(format!("server:{}", n % 5)),
+        priority: 0,
+        steps: WORK.steps.iter().map(|step| (step.name, step.title)).collect(),
+        retry_of: None,
+    };
+    let mut tx = store.begin().await?;
+    let id = operations::enqueue_many(&mut tx, &[new]).await?[0];
+    notifications::queue_changed(&mut tx).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Waits until nothing is left to do, and holds what was promised against what was done.
+async fn settle(store: &Store, promised: &[OperationId]) -> u64 {
+    let until = Instant::now() + Duration::from_secs(90);
+    loop {
+        let open = sqlx::query_scalar::<_, i64>("select count(*) from operations where finished_at is null")
+            .fetch_one(store.pool())
+            .await;
+        match open {
+            Ok(0) => break,
+            open => assert!(Instant::now() < until, "still open: {open:?}"),
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+    let rows: Vec<(uuid::Uuid, String)> = sqlx::query_as("select id, state from operations")
+        .fetch_all(store.pool())
+        .await
+        .unwrap();
+    let done: HashSet<OperationId> = rows
+        .iter()
+        .map(|(id, state)| {
+            assert_eq!(state, "done", "{id}");
+            OperationId::from(*id)
+        })
+        .collect();
+    let lost: Vec<_> = promised.iter().filter(|id| !done.contains(id)).collect();
+    assert!(
+        lost.is_empty(),
+        "{} of {} are lost: {lost:?}",
+        lost.len(),
+        promised.len()
+    );
+    let world = DONE
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
+        .unwrap_or_default();
+    for id in &done {
+        for step in WORK.steps {
+            assert_eq!(world.get(&(*id, step.name)), Some(&1), "{id} {}", step.name);
+        }
+    }
+    done.len() as u64
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_version_serves() {
+    for version in VERSIONS {
+        let began = Instant::now();
+        let cluster = Postgres::start(version, &[]).unwrap();
+        own(&cluster);
+        let store = open(cluster.port(), 10).await;
+        assert_eq!(store.way(), Way::Direct);
+        migrate(store.pool()).await.unwrap();
+        let said: String = sqlx::query_scalar("show server_version")
+            .fetch_one(store.pool())
+            .await
+            .unwrap();
+        assert!(said.starts_with(&version.to_string()), "{said}");
+
+        let process = Process::start(store.clone(), Notifications::listen(store.pool().clone())).await;
+        let mut promised = Vec::new();
+        for n in 0..20 {
+            promised.push(enqueue(&store, n).await.unwrap());
+        }
+        settle(&store, &promised).await;
+        // What was enqueued was heard of, and what the operations did is behind a wall.
+        let mut heard = process.notifications.operations();
+        let id = enqueue(&store, 0).await.unwrap();
+        while timeout(Duration::from_secs(5), heard.recv())
+            .await
+            .unwrap()
+            .unwrap()
+            != id
+        {}
+        settle(&store, &[id]).await;
+        let mut tx = store
+            .tenant(&Tenant::whole(OrganizationId::DEFAULT))
+            .await
+            .unwrap();
+        let seen: i64 = sqlx::query_scalar("select count(*) from operations")
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
+        assert_eq!(seen, 21);
+        tx.commit().await.unwrap();
+        let mut tx = store
+            .tenant(&Tenant::whole(uuid::Uuid::now_v7().into()))
+            .await
+            .unwrap();
+        let seen: i64 = sqlx::query_scalar("select count(*) from operations")
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
+        assert_eq!(seen, 0);
+        drop(tx);
+        process.stop().await;
+        println!("PostgreSQL {said}: {:.1} s", began.elapsed().as_secs_f64());
+    }
+}
+
+/// With a synchronous standby nothing that was promised is lost, and with the walls of claims nothing is done twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_is_killed_and_replaced_loses_nothing() {
+    let rounds: u32 = std::env::var(ROUNDS).map_or(1, |rounds| rounds.parse().unwrap());
+    let mut primary = Postgres::start_packaged(&["max_connections=60", "wal_level=replica"]).unwrap();
+    own(&primary);
+    let switch = Switch::to(primary.port()).unwrap();
+    let store = open(switch.port(), 20).await;
+    migrate(store.pool()).await.unwrap();
+    let process = Process::start(store.clone(), Notifications::listen(store.pool().clone())).await;
+    let (mut away, mut refused_in_all) = (Vec::new(), 0);
+    let mut all = Vec::new();
+    for round in 0..rounds {
+        let standby = primary.standby("second").unwrap();
+        primary
+            .sql(
+                "postgres",
+                "alter system set synchronous_standby_names = 'second'",
+            )
+            .unwrap();
+        primary.sql("postgres", "select pg_reload_conf()").unwrap();
+        let follows = "select count(*) from pg_stat_replication where sync_state = 'sync'";
+        while primary.sql("postgres", follows).unwrap() != "1" {
+            sleep(Duration::from_millis(50)).await;
+        }
+        let load = Load::start(store.clone());
+        sleep(Duration::from_secs(3)).await;
+
+        primary.kill().unwrap();
+        let killed = Instant::now();
+        // The address leads to the standby before that is told to take over: for a while there is one that only reads.
+        switch.lead(standby.port());
+        switch.cut();
+        sleep(Duration::from_millis(1500)).await;
+        standby.promote().unwrap();
+        while enqueue(&store, 7).await.is_err() {
+            assert!(
+                killed.elapsed() < Duration::from_secs(30),
+                "the new primary is not found"
+            );
+        }
+        away.push(killed.elapsed());
+        sleep(Duration::from_secs(3)).await;
+        let (promised, refused) = load.end().await;
+        assert!(promised.len() > 100, "{} promised", promised.len());
+        all.extend(promised);
+        refused_in_all += refused;
+        let done = settle(&store, &all).await;
+        println!(
+            "round {round}: {} promised in all, {refused_in_all} refused, {done} done; away for {:.1} s, of which 1.5 s \
+             nobody was primary",
+            all.len(),
+            away[away.len() - 1].as_secs_f64()
+        );
+        primary = standby;
+    }
+    let slowest = away.iter().max().unwrap();
+    assert!(*slowest < Duration::from_secs(15), "{slowest:?}");
+    process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_that_is_restarted_loses_nothing() {
+    let rounds: u32 = std::env::var(ROUNDS).map_or(3, |rounds| rounds.parse().unwrap());
+    let cluster = Postgres::start(17, &[]).unwrap();
+    own(&cluster);
+    let settings = "max_prepared_statements = 200\ndefault_pool_size = 8";
+    let mut bouncer =
+        PgBouncer::start(Release::Trixie, cluster.port(), &[(ROLE, PASSWORD)], settings).unwrap();
+    let (store, direct) = (open(bouncer.port(), 20).await, open(cluster.port(), 2).await);
+    assert_eq!((store.way(), direct.way()), (Way::Pooled, Way::Direct));
+    migrate(direct.pool()).await.unwrap();
+    let process = Process::start(store.clone(), Notifications::listen(direct.pool().clone())).await;
+    let load = Load::start(store.clone());
+    for _ in 0..rounds {
+        sleep(Duration::from_millis(1500)).await;
+        bouncer.kill().unwrap();
+        sleep(Duration::from_millis(300)).await;
+        bouncer.run().unwrap();
+    }
+    sleep(Duration::from_secs(1)).await;
+    let (promised, refused) = load.end().await;
+    assert!(promised.len() > 100, "{} promised", promised.len());
+    let done = settle(&store, &promised).await;
+    println!(
+        "{rounds} restarts: {} promised, {refused} refused, {done} done",
+        promised.len()
+    );
+    process.stop().await;
+}
