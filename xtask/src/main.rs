@@ -7,6 +7,7 @@ mod binary;
 mod contract;
 mod db;
 mod demo;
+mod migrations;
 mod openapi;
 mod postgres;
 mod process;

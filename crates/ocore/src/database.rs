@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use ocore_domain::Problem;
-use ocore_store::{Sealer, Store, embedded::Embedded, metrics, migrate, notifications::Notifications};
+use ocore_store::{Sealer, Store, embedded::Embedded, metrics, notifications::Notifications};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::config::Config;
+use crate::{config::Config, upgrade};
 
 /// The pause between two attempts to reach the database.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -96,9 +96,8 @@ async fn prepare(
         }
         None => None,
     };
-    migrate(direct.as_ref().unwrap_or(&store).pool())
-        .await
-        .map_err(Problem::from)?;
+    let way = config.database_direct_url.as_ref().unwrap_or(url);
+    upgrade::bring_up_to_date(config, direct.as_ref().unwrap_or(&store), way).await?;
     let mut conn = store.connection().await.map_err(Problem::from)?;
     metrics::set_retention(&mut conn, &config.metrics_retention)
         .await
@@ -134,7 +133,7 @@ async fn connect(
 }
 
 /// A database URL as it may be shown: without user, password and parameters.
-fn shown(url: &SecretString) -> String {
+pub(crate) fn shown(url: &SecretString) -> String {
     let url = url.expose_secret();
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);

@@ -1,11 +1,13 @@
 //! `ocore`: the control plane (`ocore serve`) and a command line for its API.
 
 mod admin;
+mod backup;
 mod cli;
 mod config;
 mod database;
 mod openapi;
 mod serve;
+mod upgrade;
 
 use std::{
     env,
@@ -33,6 +35,11 @@ enum Command {
     /// Administrators, made on the machine that runs `ocore serve`, with its environment.
     #[command(subcommand)]
     Admin(Admin),
+    /// Backups of oCore's own database and secrets, on the machine that runs `ocore serve`, with its environment.
+    #[command(subcommand)]
+    Backup(backup::Command),
+    /// Bring the database to this version: what that takes is looked at, a backup is made, and the schema is changed.
+    Upgrade(upgrade::Upgrade),
     /// Print the description of the API (`OpenAPI`, as JSON).
     Openapi,
     /// Print a completion script for a shell.
@@ -117,6 +124,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let made = admin::create_account(Config::from_environment()?, &email, &name, password);
             runtime()?.block_on(made)?;
         }
+        Command::Backup(command) => runtime()?.block_on(backup::run(command))?,
+        Command::Upgrade(wanted) => return runtime()?.block_on(upgrade::run(wanted)),
         Command::Openapi => writeln!(io::stdout(), "{}", openapi::document()?)?,
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "ocore", &mut io::stdout());

@@ -12,12 +12,16 @@ use ocore_api::{Api, Installation};
 use ocore_domain::OrganizationId;
 use ocore_notify::Notifier;
 use ocore_operations::{Hands, Runtime, RuntimeConfig, faults};
-use ocore_store::api_keys::{self, NewApiKey};
+use ocore_store::{
+    Store,
+    api_keys::{self, NewApiKey},
+    plane,
+};
 use secrecy::ExposeSecret;
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -39,6 +43,9 @@ const STREAMS: Duration = Duration::from_secs(5);
 /// How long mails that are under way may take to arrive at the end.
 const MAILS: Duration = Duration::from_secs(5);
 
+/// How often it is looked whether another control plane has the servers now.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// Serves until told to stop.
 pub(crate) async fn run(mut config: Config) -> anyhow::Result<()> {
     start_log(&config)?;
@@ -59,6 +66,7 @@ pub(crate) async fn run(mut config: Config) -> anyhow::Result<()> {
 }
 
 async fn serve(config: &mut Config, database: &Database, mut asked: Asked) -> anyhow::Result<()> {
+    refuse_superseded(&database.store).await?;
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|error| deaf(config.listen, &error))?;
@@ -110,20 +118,55 @@ async fn serve(config: &mut Config, database: &Database, mut asked: Asked) -> an
         database.name
     ))?;
 
-    asked.heard().await;
-    tracing::info!(grace = ?config.shutdown_grace, "stopping: running steps may end; a second signal ends at once");
+    let superseded = tokio::select! {
+        () = asked.heard() => None,
+        superseded = superseded(&database.store) => Some(superseded),
+    };
+    // What it does on servers is another's now: nothing goes on.
+    let grace = if superseded.is_some() { Duration::ZERO } else { config.shutdown_grace };
+    tracing::info!(?grace, "stopping: running steps may end; a second signal ends at once");
     tokio::spawn(async move {
         asked.heard().await;
         process::exit(1);
     });
     stopping.cancel();
-    runtime.shutdown(config.shutdown_grace).await;
+    runtime.shutdown(grace).await;
     closing.cancel();
     let _ = timeout(STREAMS, serving).await;
     if timeout(MAILS, post.empty()).await.is_err() {
         tracing::warn!("mails that were under way at the end were not sent");
     }
-    Ok(())
+    superseded.map_or(Ok(()), Err)
+}
+
+/// Waits until another control plane of this installation has the servers.
+async fn superseded(store: &Store) -> anyhow::Error {
+    loop {
+        sleep(LOOK).await;
+        if let Err(error) = refuse_superseded(store).await {
+            return error;
+        }
+    }
+}
+
+/// Fails where another one was restored from a backup of this one, and has the servers.
+async fn refuse_superseded(store: &Store) -> anyhow::Result<()> {
+    let seen = async { plane::get(&mut *store.connection().await?).await }.await;
+    match seen {
+        Ok(plane) => match plane.superseded_by {
+            Some(by) => Err(anyhow::anyhow!(
+                "another control plane was restored from a backup of this one, and has the servers ({by} after {}). If this \
+                 one is to have them, end the other and run `ocore backup take-over` here",
+                plane.epoch
+            )),
+            None => Ok(()),
+        },
+        // A database that does not answer just now says nothing of it.
+        Err(error) => {
+            tracing::debug!(%error, "it could not be looked whether another control plane has the servers");
+            Ok(())
+        }
+    }
 }
 
 /// The API, and the dashboard at every path that is not the API's. Files are neither counted nor limited nor logged.

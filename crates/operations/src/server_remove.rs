@@ -156,6 +156,7 @@ async fn remove_postgres(ctx: &Ctx) -> Result<(), Problem> {
         }
         Err(problem) => return Err(problem),
     };
+    fence::unmark(ctx.hands(), &engine).await?;
     postgres::remove(&engine, &server).await?;
     template::remove_all(&engine, &server).await
 }

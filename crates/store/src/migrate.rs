@@ -3,15 +3,31 @@
 use ocore_domain::{Code, Problem};
 use sqlx::PgPool;
 
-use crate::Result;
+use crate::{
+    Result,
+    schema::{self, MIGRATIONS},
+};
 
-/// Checks the extension oCore requires and runs the migrations that have not run, one process at a time.
+/// Checks what oCore requires and runs the migrations that have not run, one process at a time.
+///
+/// A database of a newer version is used as it is when what that version did leaves this one what it needs, and refused
+/// when not.
 pub async fn migrate(pool: &PgPool) -> Result<()> {
+    require(pool).await?;
+    schema::state(&mut *pool.acquire().await?).await?.survives()?;
+    // Before and after: a process that does not know a migration looks here, be it in the middle of this one's work.
+    schema::describe(&mut *pool.acquire().await?).await?;
+    let mut migrator = sqlx::migrate::Migrator::with_migrations(MIGRATIONS.to_vec());
+    migrator.set_ignore_missing(true);
+    // It holds an advisory lock while it works: processes that start together wait for one another.
+    migrator.run(pool).await?;
+    schema::describe(&mut *pool.acquire().await?).await
+}
+
+/// What a database needs before the first migration: an extension, and the role that requests run as.
+pub async fn require(pool: &PgPool) -> Result<()> {
     require_uuid_ossp(pool).await?;
-    require_tenant_role(pool).await?;
-    // The migrator holds an advisory lock while it works: processes that start together wait for one another.
-    sqlx::migrate!().run(pool).await?;
-    Ok(())
+    require_tenant_role(pool).await
 }
 
 async fn require_uuid_ossp(pool: &PgPool) -> Result<()> {

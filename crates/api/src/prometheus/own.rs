@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use axum::{extract::State, response::Response};
-use ocore_store::metrics;
+use ocore_store::{backups, metrics};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -51,6 +51,7 @@ pub(super) async fn own(allowed: Allowed<ServerAdmin>, State(api): State<Api>) -
     let ended = metrics::own::created_within_a_day(&mut conn).await?;
     let rolled = metrics::own::rollup_ages(&mut conn).await?;
     let led = metrics::own::is_led(&mut conn).await?;
+    let standing = backups::standing(&mut conn).await?;
     drop(conn);
 
     let (waiting, age) = (
@@ -99,7 +100,29 @@ pub(super) async fn own(allowed: Allowed<ServerAdmin>, State(api): State<Api>) -
         "Whether any process leads",
         f64::from(u8::from(led)),
     );
+    of_backups(&mut registry, &standing);
     exposition([&registry, http::registry()])
+}
+
+/// Without a good one there is no figure: an alert asks for its absence too.
+fn of_backups(registry: &mut Registry, standing: &backups::Standing) {
+    for (name, help, at) in [
+        (
+            "ocore_backup_age_seconds",
+            "How old the newest good backup of oCore's own database is",
+            standing.last_good,
+        ),
+        (
+            "ocore_recovery_drill_age_seconds",
+            "How long ago a drill with such a backup succeeded",
+            standing.last_drill,
+        ),
+    ] {
+        let Some(at) = at else { continue };
+        #[expect(clippy::cast_precision_loss, reason = "seconds")]
+        let seconds = (chrono::Utc::now() - at).num_seconds() as f64;
+        gauge(registry, name, help, seconds);
+    }
 }
 
 fn gauge(registry: &mut Registry, name: &str, help: &str, value: f64) {
