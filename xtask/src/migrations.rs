@@ -30,11 +30,21 @@ pub(crate) fn check() -> Result<()> {
     let folder = migrations();
     let mut faults = Vec::new();
     let mut judged = 0;
-    let mut names: Vec<String> =
-        fs::read_dir(&folder)?.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> = fs::read_dir(&folder)?
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
     names.sort();
-    for name in names.iter().filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "sql")) {
-        let number: i64 = name.split('_').next().unwrap_or_default().parse().with_context(|| format!("{name} has no number"))?;
+    for name in names
+        .iter()
+        .filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "sql"))
+    {
+        let number: i64 = name
+            .split('_')
+            .next()
+            .unwrap_or_default()
+            .parse()
+            .with_context(|| format!("{name} has no number"))?;
         if number <= PROMISED_AFTER {
             continue;
         }
@@ -58,7 +68,11 @@ fn faults_of(sql: &str) -> Result<Vec<String>> {
     if let Some(version) = sql.lines().find_map(|line| line.trim().strip_prefix(CONTRACT)) {
         let numbers: Vec<_> = version.trim().split('.').collect();
         let is_version = numbers.len() == 3 && numbers.iter().all(|number| number.parse::<u32>().is_ok());
-        return Ok(if is_version { Vec::new() } else { vec![format!("`{}` is no version such as 0.3.0", version.trim())] });
+        return Ok(if is_version {
+            Vec::new()
+        } else {
+            vec![format!("`{}` is no version such as 0.3.0", version.trim())]
+        });
     }
     let mut made = BTreeSet::new();
     let mut faults = Vec::new();
@@ -73,7 +87,10 @@ fn judge(sql: &str, made: &mut BTreeSet<String>, faults: &mut Vec<String>) -> Re
         if words.first() == Some(&"do") {
             // What it does is in a text of its own.
             for body in statement.iter().filter_map(|word| word.strip_prefix(BODY)) {
-                let inner = body.replace("begin ", "; ").replace(" then ", " ; ").replace(" loop ", " ; ");
+                let inner = body
+                    .replace("begin ", "; ")
+                    .replace(" then ", " ; ")
+                    .replace(" loop ", " ; ");
                 judge(&inner, made, faults)?;
             }
             continue;
@@ -91,7 +108,9 @@ const BODY: &str = "\u{0}";
 
 /// The statements of a script, each as its words: in small letters, without comments, names without their quotes.
 fn statements(sql: &str) -> Result<Vec<Vec<String>>> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize().context("it cannot be read")?;
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
+        .tokenize()
+        .context("it cannot be read")?;
     let (mut all, mut one) = (Vec::new(), Vec::new());
     for token in tokens {
         match token {
@@ -110,25 +129,40 @@ fn statements(sql: &str) -> Result<Vec<Vec<String>>> {
 
 /// Notes what a statement makes that was not there.
 fn note(words: &[&str], made: &mut BTreeSet<String>) {
-    let mut rest = words.iter().copied().filter(|word| !["or", "replace", "unlogged", "unique", "materialized"].contains(word));
+    let mut rest = words
+        .iter()
+        .copied()
+        .filter(|word| !["or", "replace", "unlogged", "unique", "materialized"].contains(word));
     if rest.next() != Some("create") {
         return;
     }
     let Some(kind) = rest.next() else { return };
-    let mut rest = rest.filter(|word| !["if", "not", "exists", "concurrently", "public", "."].contains(word)).peekable();
-    let is_named = ["table", "view", "function", "type", "sequence", "index", "trigger", "policy"].contains(&kind);
+    let mut rest = rest
+        .filter(|word| !["if", "not", "exists", "concurrently", "public", "."].contains(word))
+        .peekable();
+    let is_named = [
+        "table", "view", "function", "type", "sequence", "index", "trigger", "policy",
+    ]
+    .contains(&kind);
     // What replaces something may be another's still.
-    if is_named && !words.contains(&"replace") && let Some(name) = rest.next() {
+    if is_named
+        && !words.contains(&"replace")
+        && let Some(name) = rest.next()
+    {
         made.insert(format!("{kind} {name}"));
     }
 }
 
 /// Why a process of the version before may not survive a statement.
 fn fault(words: &[&str], made: &BTreeSet<String>) -> Option<&'static str> {
-    let is_made = |kind: &str, name: Option<&str>| name.is_some_and(|name| made.contains(&format!("{kind} {name}")));
+    let is_made =
+        |kind: &str, name: Option<&str>| name.is_some_and(|name| made.contains(&format!("{kind} {name}")));
     match words {
         ["drop", kind, rest @ ..] => {
-            let mut rest = rest.iter().copied().filter(|word| !["if", "exists", "view", "public", ".", "concurrently"].contains(word));
+            let mut rest = rest
+                .iter()
+                .copied()
+                .filter(|word| !["if", "exists", "view", "public", ".", "concurrently"].contains(word));
             let name = rest.next();
             match *kind {
                 // It is slower, and no less right; but one that is unique may be what an `on conflict` names.
@@ -142,15 +176,26 @@ fn fault(words: &[&str], made: &BTreeSet<String>) -> Option<&'static str> {
         ["revoke", ..] => Some("a right that is taken away may be needed"),
         ["create", "unique", "index", rest @ ..] => {
             let on = rest.iter().position(|word| *word == "on")?;
-            let table = rest.get(on + 1..)?.iter().copied().find(|word| !["only", "public", "."].contains(word));
+            let table = rest
+                .get(on + 1..)?
+                .iter()
+                .copied()
+                .find(|word| !["only", "public", "."].contains(word));
             (!is_made("table", table)).then_some("what was no fault before would be one: the index is unique")
         }
         ["alter", "type", rest @ ..] => {
             let is_rename = rest.contains(&"rename") || rest.contains(&"drop") || rest.contains(&"alter");
             (is_rename && !is_made("type", rest.first().copied())).then_some("the type is not what it was")
         }
-        ["alter", kind @ ("table" | "view" | "function" | "sequence" | "index" | "policy"), rest @ ..] => {
-            let name = rest.iter().copied().find(|word| !["if", "exists", "only", "public", "."].contains(word));
+        [
+            "alter",
+            kind @ ("table" | "view" | "function" | "sequence" | "index" | "policy"),
+            rest @ ..,
+        ] => {
+            let name = rest
+                .iter()
+                .copied()
+                .find(|word| !["if", "exists", "only", "public", "."].contains(word));
             if is_made(kind, name) { None } else { altered(rest) }
         }
         _ => None,
@@ -168,55 +213,67 @@ fn altered(words: &[&str]) -> Option<&'static str> {
         };
         depth == 0 && *word == ","
     });
-    parts.map(|part| part.iter().copied().collect::<Vec<_>>()).find_map(|part| {
-        let has = |wanted: &[&str]| part.windows(wanted.len()).any(|some| some == wanted);
-        if has(&["rename"]) {
-            return Some("what is renamed is in use by its old name");
-        }
-        if has(&["drop", "not", "null"]) {
-            return None;
-        }
-        if has(&["drop", "default"]) {
-            return Some("who does not say a value relied on the default");
-        }
-        // A bound that is taken away is in nobody's way.
-        if has(&["drop", "constraint"]) {
-            return None;
-        }
-        if has(&["drop"]) {
-            return Some("what is dropped may be in use");
-        }
-        if has(&["set", "not", "null"]) {
-            return Some("who writes no value is refused from now on");
-        }
-        if has(&["set", "schema"]) {
-            return Some("what is moved is in use where it was");
-        }
-        if has(&["type"]) && has(&["alter"]) && !has(&["add"]) {
-            return Some("a column of another type may not be what is read or written");
-        }
-        if has(&["set", "data", "type"]) {
-            return Some("a column of another type may not be what is read or written");
-        }
-        let is_constraint = ["constraint", "check", "unique", "primary", "foreign", "exclude"];
-        if part.windows(2).any(|two| two[0] == "add" && is_constraint.contains(&two[1])) {
-            return Some("what was no fault before would be one: a constraint is added");
-        }
-        if has(&["add"]) && has(&["not", "null"]) && !has(&["default"]) && !has(&["generated"]) {
-            return Some("who does not know the column writes none: it needs a default");
-        }
-        if has(&["add"]) && (has(&["unique"]) || has(&["references"]) && has(&["not", "null"]) && !has(&["default"])) {
-            return Some("what was no fault before would be one");
-        }
-        if has(&["force", "row"]) {
-            return Some("rows that were seen would be no more");
-        }
-        None
-    })
+    parts
+        .map(|part| part.iter().copied().collect::<Vec<_>>())
+        .find_map(|part| {
+            let has = |wanted: &[&str]| part.windows(wanted.len()).any(|some| some == wanted);
+            if has(&["rename"]) {
+                return Some("what is renamed is in use by its old name");
+            }
+            if has(&["drop", "not", "null"]) {
+                return None;
+            }
+            if has(&["drop", "default"]) {
+                return Some("who does not say a value relied on the default");
+            }
+            // A bound that is taken away is in nobody's way.
+            if has(&["drop", "constraint"]) {
+                return None;
+            }
+            if has(&["drop"]) {
+                return Some("what is dropped may be in use");
+            }
+            if has(&["set", "not", "null"]) {
+                return Some("who writes no value is refused from now on");
+            }
+            if has(&["set", "schema"]) {
+                return Some("what is moved is in use where it was");
+            }
+            if has(&["type"]) && has(&["alter"]) && !has(&["add"]) {
+                return Some("a column of another type may not be what is read or written");
+            }
+            if has(&["set", "data", "type"]) {
+                return Some("a column of another type may not be what is read or written");
+            }
+            let is_constraint = ["constraint", "check", "unique", "primary", "foreign", "exclude"];
+            if part
+                .windows(2)
+                .any(|two| two[0] == "add" && is_constraint.contains(&two[1]))
+            {
+                return Some("what was no fault before would be one: a constraint is added");
+            }
+            if has(&["add"]) && has(&["not", "null"]) && !has(&["default"]) && !has(&["generated"]) {
+                return Some("who does not know the column writes none: it needs a default");
+            }
+            if has(&["add"])
+                && (has(&["unique"]) || has(&["references"]) && has(&["not", "null"]) && !has(&["default"]))
+            {
+                return Some("what was no fault before would be one");
+            }
+            if has(&["force", "row"]) {
+                return Some("rows that were seen would be no more");
+            }
+            None
+        })
 }
 
 fn shown(words: &[&str]) -> String {
-    let text: Vec<&str> = words.iter().copied().filter(|word| !word.starts_with(BODY)).take(14).collect();
+    let text: Vec<&str> = words
+        .iter()
+        .copied()
+        .filter(|word| !word.starts_with(BODY))
+        .take(14)
+        .collect();
     text.join(" ")
 }
 
@@ -293,9 +350,15 @@ mod tests {
 
     #[test]
     fn one_that_says_so_is_let_through_with_a_version_only() {
-        assert!(!is_refused("-- Nothing reads it.\n-- contract: since 0.3.0\nalter table servers drop column note;"));
-        assert!(is_refused("-- contract: since next\nalter table servers drop column note;"));
-        assert!(is_refused("-- contract since 0.3.0\nalter table servers drop column note;"));
+        assert!(!is_refused(
+            "-- Nothing reads it.\n-- contract: since 0.3.0\nalter table servers drop column note;"
+        ));
+        assert!(is_refused(
+            "-- contract: since next\nalter table servers drop column note;"
+        ));
+        assert!(is_refused(
+            "-- contract since 0.3.0\nalter table servers drop column note;"
+        ));
     }
 
     #[test]

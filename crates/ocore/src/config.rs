@@ -549,16 +549,20 @@ impl Reader {
         const FILES: &str = "OCORE_BACKUP_FILES";
         let mut recipients = Vec::new();
         for text in self.list(RECIPIENTS) {
-            match text.parse() {
+            match text.parse::<Recipient>() {
                 Ok(recipient) => recipients.push(recipient),
                 Err(why) => {
                     let what = format!("has a key that cannot be used: {why}");
-                    self.fault(RECIPIENTS, &what, "Use public keys, with commas between them: `ocore backup key` makes a pair.");
+                    self.fault(
+                        RECIPIENTS,
+                        &what,
+                        "Use public keys, with commas between them: `ocore backup key` makes a pair.",
+                    );
                 }
             }
         }
         let passphrase = self.text(PASSPHRASE).and_then(|text| {
-            text.parse()
+            text.parse::<Passphrase>()
                 .map_err(|why| self.fault(PASSPHRASE, &format!("cannot be used: {why}"), "Use a longer one."))
                 .ok()
         });
@@ -568,7 +572,11 @@ impl Reader {
         }
         let files: Vec<PathBuf> = self.list(FILES).into_iter().map(PathBuf::from).collect();
         for path in files.iter().filter(|path| !path.is_absolute()) {
-            self.fault(FILES, &format!("names `{}`", path.display()), "Use absolute paths, with commas between them.");
+            self.fault(
+                FILES,
+                &format!("names `{}`", path.display()),
+                "Use absolute paths, with commas between them.",
+            );
         }
         Backup {
             dir: self.path("OCORE_BACKUP_DIR"),

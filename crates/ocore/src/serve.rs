@@ -123,8 +123,15 @@ async fn serve(config: &mut Config, database: &Database, mut asked: Asked) -> an
         superseded = superseded(&database.store) => Some(superseded),
     };
     // What it does on servers is another's now: nothing goes on.
-    let grace = if superseded.is_some() { Duration::ZERO } else { config.shutdown_grace };
-    tracing::info!(?grace, "stopping: running steps may end; a second signal ends at once");
+    let grace = if superseded.is_some() {
+        Duration::ZERO
+    } else {
+        config.shutdown_grace
+    };
+    tracing::info!(
+        ?grace,
+        "stopping: running steps may end; a second signal ends at once"
+    );
     tokio::spawn(async move {
         asked.heard().await;
         process::exit(1);

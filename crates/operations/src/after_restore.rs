@@ -74,7 +74,11 @@ fn fate(claim: &Claimed) -> Fate {
         instance_stop::DEFINITION.kind,
         instance_restart::DEFINITION.kind,
     ]);
-    if has_begun && !leaves_nothing { Fate::Failed } else { Fate::Cancelled }
+    if has_begun && !leaves_nothing {
+        Fate::Failed
+    } else {
+        Fate::Cancelled
+    }
 }
 
 async fn end(

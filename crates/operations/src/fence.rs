@@ -83,7 +83,10 @@ mod tests {
             superseded_by: None,
         };
         let mark = name(&plane, plane.epoch);
-        assert_eq!((mark.as_str(), epoch(&mark)), ("ocore-plane-12345678-17", Some(17)));
+        assert_eq!(
+            (mark.as_str(), epoch(&mark)),
+            ("ocore-plane-12345678-17", Some(17))
+        );
         assert_eq!(epoch("ocore-plane-12345678-x"), None);
     }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     agent_remove, command,
     engine::{Ctx, Definition, Settle, secs, step},
+    fence,
     parts::{agent, postgres, template},
 };
 

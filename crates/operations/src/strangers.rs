@@ -46,7 +46,14 @@ pub(crate) async fn tell(
             "{} has the container {} of an instance that oCore does not know ({}); it is left alone",
             server.name, stranger.container, stranger.instance
         );
-        activity::record_once(conn, server.organization_id, ("server", server.id.uuid()), KIND, &said).await?;
+        activity::record_once(
+            conn,
+            server.organization_id,
+            ("server", server.id.uuid()),
+            KIND,
+            &said,
+        )
+        .await?;
     }
     Ok(())
 }

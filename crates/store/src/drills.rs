@@ -32,7 +32,9 @@ pub async fn remove_left_over(conn: &mut PgConnection, before: DateTime<Utc>) ->
     .fetch_all(&mut *conn)
     .await?;
     let is_old = |name: &&String| {
-        let made = name.strip_prefix(PREFIX).and_then(|rest| rest.split('_').next()?.parse::<i64>().ok());
+        let made = name
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split('_').next()?.parse::<i64>().ok());
         made.is_some_and(|made| made < before.timestamp())
     };
     for name in names.iter().filter(is_old) {

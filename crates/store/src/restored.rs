@@ -114,10 +114,12 @@ pub async fn settle(conn: &mut PgConnection, backup_at: DateTime<Utc>) -> Result
     .await?
     .rows_affected();
     // Nothing is known of a server until it has been looked at.
-    sqlx::query!("update instances set health = 'unknown', health_detail = 'not looked at since the restore'
-         where status = 'running'")
-        .execute(&mut *conn)
-        .await?;
+    sqlx::query!(
+        "update instances set health = 'unknown', health_detail = 'not looked at since the restore'
+         where status = 'running'"
+    )
+    .execute(&mut *conn)
+    .await?;
     // A plane of the same backup may have been restored before: seconds make this one's number the greater.
     let epoch = sqlx::query_scalar!(
         "update control_plane set epoch = greatest(epoch + 1, extract(epoch from now())::bigint), restored_at = now(),
@@ -127,7 +129,11 @@ pub async fn settle(conn: &mut PgConnection, backup_at: DateTime<Utc>) -> Result
     )
     .fetch_one(conn)
     .await?;
-    Ok(Settled { sessions, deliveries, epoch })
+    Ok(Settled {
+        sessions,
+        deliveries,
+        epoch,
+    })
 }
 
 /// Takes up every operation that had not ended, whoever held it: to be ended by whoever calls, in the same transaction.
@@ -159,7 +165,9 @@ pub async fn give_back(conn: &mut PgConnection, claim: &Claimed) -> Result<()> {
 
 /// Organizations, also those that are deleted: each has a record of its own.
 pub async fn organizations(conn: &mut PgConnection) -> Result<Vec<ocore_domain::OrganizationId>> {
-    Ok(sqlx::query_scalar!(r#"select id as "id: ocore_domain::OrganizationId" from organizations order by id"#)
-        .fetch_all(conn)
-        .await?)
+    Ok(sqlx::query_scalar!(
+        r#"select id as "id: ocore_domain::OrganizationId" from organizations order by id"#
+    )
+    .fetch_all(conn)
+    .await?)
 }

@@ -122,7 +122,10 @@ impl State {
             Ok(migration) => {
                 let since = migration.contract_since.unwrap_or(own);
                 Some((
-                    format!("the migration {} ({}) of a newer oCore took away what oCore {own} uses", migration.version, migration.description),
+                    format!(
+                        "the migration {} ({}) of a newer oCore took away what oCore {own} uses",
+                        migration.version, migration.description
+                    ),
                     format!("Run oCore {since} or newer"),
                 ))
             }
@@ -145,23 +148,39 @@ impl State {
 pub async fn state(conn: &mut PgConnection) -> Result<State> {
     let known: Vec<Migration> = MIGRATIONS.iter().map(Migration::of).collect();
     if !exists(conn, "_sqlx_migrations").await? {
-        return Ok(State { pending: known, ..State::default() });
+        return Ok(State {
+            pending: known,
+            ..State::default()
+        });
     }
-    let applied: Vec<i64> = sqlx::query_scalar("select version from _sqlx_migrations where success order by version")
-        .fetch_all(&mut *conn)
-        .await?;
-    let unknown: Vec<i64> =
-        applied.iter().copied().filter(|version| !known.iter().any(|one| one.version == *version)).collect();
+    let applied: Vec<i64> =
+        sqlx::query_scalar("select version from _sqlx_migrations where success order by version")
+            .fetch_all(&mut *conn)
+            .await?;
+    let unknown: Vec<i64> = applied
+        .iter()
+        .copied()
+        .filter(|version| !known.iter().any(|one| one.version == *version))
+        .collect();
     let mut ahead = Vec::new();
     if !unknown.is_empty() {
         let described = described(conn).await?;
         for version in unknown {
-            ahead.push(described.iter().find(|one| one.version == version).cloned().ok_or(version));
+            ahead.push(
+                described
+                    .iter()
+                    .find(|one| one.version == version)
+                    .cloned()
+                    .ok_or(version),
+            );
         }
     }
     Ok(State {
         version: applied.last().copied(),
-        pending: known.into_iter().filter(|one| !applied.contains(&one.version)).collect(),
+        pending: known
+            .into_iter()
+            .filter(|one| !applied.contains(&one.version))
+            .collect(),
         ahead,
     })
 }
@@ -171,7 +190,9 @@ async fn described(conn: &mut PgConnection) -> Result<Vec<Migration>> {
         return Ok(Vec::new());
     }
     let rows: Vec<(i64, String, Option<String>)> =
-        sqlx::query_as("select version, description, contract_since from schema_changes").fetch_all(conn).await?;
+        sqlx::query_as("select version, description, contract_since from schema_changes")
+            .fetch_all(conn)
+            .await?;
     Ok(rows
         .into_iter()
         .map(|(version, description, since)| Migration {
@@ -190,7 +211,10 @@ pub(crate) async fn describe(conn: &mut PgConnection) -> Result<()> {
     let known: Vec<Migration> = MIGRATIONS.iter().map(Migration::of).collect();
     let versions: Vec<i64> = known.iter().map(|one| one.version).collect();
     let descriptions: Vec<String> = known.iter().map(|one| one.description.clone()).collect();
-    let since: Vec<Option<String>> = known.iter().map(|one| one.contract_since.map(|v| v.to_string())).collect();
+    let since: Vec<Option<String>> = known
+        .iter()
+        .map(|one| one.contract_since.map(|v| v.to_string()))
+        .collect();
     sqlx::query(
         "insert into schema_changes (version, description, contract_since, ocore_version)
          select v, d, c, $4 from unnest($1::bigint[], $2::text[], $3::text[]) as t (v, d, c) on conflict do nothing",
@@ -210,7 +234,10 @@ pub async fn take_turn(store: &Store) -> Result<Tx> {
     sqlx::raw_sql("set local idle_in_transaction_session_timeout = 0; set local lock_timeout = 0; set local statement_timeout = 0")
         .execute(&mut *tx)
         .await?;
-    sqlx::query("select pg_advisory_xact_lock($1)").bind(TURN).execute(&mut *tx).await?;
+    sqlx::query("select pg_advisory_xact_lock($1)")
+        .bind(TURN)
+        .execute(&mut *tx)
+        .await?;
     Ok(tx)
 }
 
@@ -255,7 +282,12 @@ pub async fn processes(conn: &mut PgConnection) -> Result<Vec<Process>> {
     .await?;
     Ok(rows
         .into_iter()
-        .map(|(host, pid, version, seen_at)| Process { host, pid, version, seen_at })
+        .map(|(host, pid, version, seen_at)| Process {
+            host,
+            pid,
+            version,
+            seen_at,
+        })
         .collect())
 }
 
@@ -267,12 +299,19 @@ mod tests {
     fn a_migration_says_what_it_takes_away() {
         assert_eq!(contract("alter table a add column b text;"), None);
         let marked = "-- Old.\n-- contract: since 0.3.0\nalter table a drop column b;";
-        let migration = Migration { version: 1, description: String::new(), contract_since: contract(marked) };
+        let migration = Migration {
+            version: 1,
+            description: String::new(),
+            contract_since: contract(marked),
+        };
         let spares = |version: &str| migration.spares(version.parse().ok());
         assert!(spares("0.3.0") && spares("0.10.0") && spares("1.0.0-rc.1"));
         assert!(!spares("0.2.9") && !spares("of old"));
         // What cannot be read is taken for the worst.
-        let odd = Migration { contract_since: contract("-- contract: since next"), ..migration };
+        let odd = Migration {
+            contract_since: contract("-- contract: since next"),
+            ..migration
+        };
         assert!(!odd.spares(Some(Version([99, 0, 0]))));
     }
 
@@ -290,13 +329,23 @@ mod tests {
     #[test]
     fn what_was_taken_away_is_told_and_what_was_added_is_borne() {
         let of = |contract_since| {
-            let migration = Migration { version: 9, description: "later".to_owned(), contract_since };
-            State { ahead: vec![Ok(migration)], ..State::default() }
+            let migration = Migration {
+                version: 9,
+                description: "later".to_owned(),
+                contract_since,
+            };
+            State {
+                ahead: vec![Ok(migration)],
+                ..State::default()
+            }
         };
         assert!(of(None).survives().is_ok() && of(Some(Version::own())).survives().is_ok());
         let refused = of(Some(Version([9, 1, 0]))).survives().unwrap_err();
         assert!(refused.mend.contains("oCore 9.1.0 or newer"), "{refused:?}");
-        let unknown = State { ahead: vec![Err(9)], ..State::default() };
+        let unknown = State {
+            ahead: vec![Err(9)],
+            ..State::default()
+        };
         assert!(unknown.survives().unwrap_err().detail.contains("migration 9"));
     }
 }

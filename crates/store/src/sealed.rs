@@ -25,7 +25,17 @@ macro_rules! column {
             column: $column,
             named: $named,
             rows: concat!(
-                "select ", $organization, ", ", $row, ", ", $column, " from ", $table, " where ", $column, " is not null"
+                "select ",
+                $organization,
+                ", ",
+                $row,
+                ", ",
+                $column,
+                " from ",
+                $table,
+                " where ",
+                $column,
+                " is not null"
             ),
         }
     };
@@ -33,19 +43,85 @@ macro_rules! column {
 
 /// All of them but answers that are kept for a day (`idempotency_keys`).
 const COLUMNS: &[Column] = &[
-    column!("servers", "ssh_private_key_sealed", "ssh_private_key", "organization_id", "id"),
-    column!("servers", "ssh_key_passphrase_sealed", "ssh_key_passphrase", "organization_id", "id"),
-    column!("servers", "ssh_password_sealed", "ssh_password", "organization_id", "id"),
-    column!("servers", "postgres_password_sealed", "postgres_password", "organization_id", "id"),
-    column!("instances", "env_values_sealed", "env_values", "organization_id", "id"),
-    column!("instances", "database_password_sealed", "database_password", "organization_id", "id"),
-    column!("instances", "master_password_sealed", "master_password", "organization_id", "id"),
-    column!("instances", "admin_password_sealed", "admin_password", "organization_id", "id"),
-    column!("users", "totp_secret_sealed", "totp_secret_sealed", "null::uuid", "id"),
+    column!(
+        "servers",
+        "ssh_private_key_sealed",
+        "ssh_private_key",
+        "organization_id",
+        "id"
+    ),
+    column!(
+        "servers",
+        "ssh_key_passphrase_sealed",
+        "ssh_key_passphrase",
+        "organization_id",
+        "id"
+    ),
+    column!(
+        "servers",
+        "ssh_password_sealed",
+        "ssh_password",
+        "organization_id",
+        "id"
+    ),
+    column!(
+        "servers",
+        "postgres_password_sealed",
+        "postgres_password",
+        "organization_id",
+        "id"
+    ),
+    column!(
+        "instances",
+        "env_values_sealed",
+        "env_values",
+        "organization_id",
+        "id"
+    ),
+    column!(
+        "instances",
+        "database_password_sealed",
+        "database_password",
+        "organization_id",
+        "id"
+    ),
+    column!(
+        "instances",
+        "master_password_sealed",
+        "master_password",
+        "organization_id",
+        "id"
+    ),
+    column!(
+        "instances",
+        "admin_password_sealed",
+        "admin_password",
+        "organization_id",
+        "id"
+    ),
+    column!(
+        "users",
+        "totp_secret_sealed",
+        "totp_secret_sealed",
+        "null::uuid",
+        "id"
+    ),
     column!("invite_links", "code_sealed", "code", "organization_id", "id"),
-    column!("notification_channels", "secret_sealed", "secret", "organization_id", "id"),
+    column!(
+        "notification_channels",
+        "secret_sealed",
+        "secret",
+        "organization_id",
+        "id"
+    ),
     column!("push_subscriptions", "auth_sealed", "auth", "null::uuid", "id"),
-    column!("installation_keys", "private_sealed", "private", "null::uuid", "row_id"),
+    column!(
+        "installation_keys",
+        "private_sealed",
+        "private",
+        "null::uuid",
+        "row_id"
+    ),
 ];
 /// Looked at no longer than a day after they were made.
 const PASSING: &[(&str, &str)] = &[("idempotency_keys", "answer_sealed")];
@@ -65,9 +141,13 @@ pub struct Checked {
 
 /// Opens everything that is sealed, and forgets it at once.
 pub async fn check(conn: &mut PgConnection, sealer: &Sealer) -> Result<Checked> {
-    let mut checked = Checked { unknown: unknown(conn).await?, ..Checked::default() };
+    let mut checked = Checked {
+        unknown: unknown(conn).await?,
+        ..Checked::default()
+    };
     for column in COLUMNS {
-        let mut rows = sqlx::query_as::<_, (Option<OrganizationId>, Uuid, Vec<u8>)>(column.rows).fetch(&mut *conn);
+        let mut rows =
+            sqlx::query_as::<_, (Option<OrganizationId>, Uuid, Vec<u8>)>(column.rows).fetch(&mut *conn);
         while let Some((organization, row, envelope)) = rows.try_next().await? {
             let place = Place {
                 organization: organization.unwrap_or(OrganizationId::NONE),
@@ -95,7 +175,9 @@ async fn unknown(conn: &mut PgConnection) -> Result<Vec<String>> {
     .fetch_all(conn)
     .await?;
     let is_known = |table: &str, name: &str| {
-        COLUMNS.iter().any(|known| known.table == table && known.column == name)
+        COLUMNS
+            .iter()
+            .any(|known| known.table == table && known.column == name)
             || PASSING.iter().any(|known| *known == (table, name))
     };
     Ok(there

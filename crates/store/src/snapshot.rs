@@ -58,13 +58,18 @@ impl Snapshot {
             let lock = format!("lock table {} in access share mode", names.join(", "));
             sqlx::query(AssertSqlSafe(lock)).execute(&mut *tx).await?;
         }
-        let id = sqlx::query_scalar("select pg_export_snapshot()").fetch_one(&mut *tx).await?;
+        let id = sqlx::query_scalar("select pg_export_snapshot()")
+            .fetch_one(&mut *tx)
+            .await?;
         Ok(Self { tx, id, tables })
     }
 
     /// How many rows each table has, but those of what was measured unless wanted.
     pub async fn counts(&mut self, with_measured: bool) -> Result<BTreeMap<String, i64>> {
-        let tables = self.tables.iter().filter(|(_, is_measured)| with_measured || !is_measured);
+        let tables = self
+            .tables
+            .iter()
+            .filter(|(_, is_measured)| with_measured || !is_measured);
         let names: Vec<String> = tables.map(|(name, _)| name.clone()).collect();
         count(&mut self.tx, &names).await
     }
@@ -80,7 +85,9 @@ pub async fn count(conn: &mut PgConnection, names: &[String]) -> Result<BTreeMap
     let mut counts = BTreeMap::new();
     for name in names {
         let sql = format!("select count(*) from {}", quoted(name));
-        let rows = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *conn).await?;
+        let rows = sqlx::query_scalar(AssertSqlSafe(sql))
+            .fetch_one(&mut *conn)
+            .await?;
         counts.insert(name.clone(), rows);
     }
     Ok(counts)
@@ -163,5 +170,12 @@ pub async fn server(conn: &mut PgConnection) -> Result<Server> {
     )
     .fetch_all(conn)
     .await?;
-    Ok(Server { version_number, database, role, bytes, may_create, roles })
+    Ok(Server {
+        version_number,
+        database,
+        role,
+        bytes,
+        may_create,
+        roles,
+    })
 }

@@ -18,5 +18,6 @@ mod disturbances;
 mod life;
 mod placement;
 mod plane;
+mod recovery;
 mod steps;
 mod world;

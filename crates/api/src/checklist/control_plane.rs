@@ -40,7 +40,10 @@ pub(super) async fn check(allowed: Allowed<ServerAdmin>) -> Answer<Json<Checklis
         Item::new(
             INVENTORY,
             State::Done,
-            format!("{} servers with {} instances are managed", managed.servers, managed.instances),
+            format!(
+                "{} servers with {} instances are managed",
+                managed.servers, managed.instances
+            ),
         ),
     ];
     Ok(Json(Checklist { items }))
@@ -49,13 +52,23 @@ pub(super) async fn check(allowed: Allowed<ServerAdmin>) -> Answer<Json<Checklis
 fn backups(seen: &Standing, now: DateTime<Utc>) -> Item {
     let how = "Make one a day where this machine cannot lose it: `ocore backup create`, by the timer in deploy/systemd \
                (docs/operators/recover.md).";
-    let failed = seen.last_error.as_ref().map(|error| format!("; the newest one failed: {error}"));
+    let failed = seen
+        .last_error
+        .as_ref()
+        .map(|error| format!("; the newest one failed: {error}"));
     let failed = failed.unwrap_or_default();
     let Some(at) = seen.last_good else {
-        return Item::new(BACKUPS, State::Attention, format!("No backup of oCore's own database was made{failed}"))
-            .action(how);
+        return Item::new(
+            BACKUPS,
+            State::Attention,
+            format!("No backup of oCore's own database was made{failed}"),
+        )
+        .action(how);
     };
-    let summary = format!("The last good backup of oCore's own database is of {}", at.format("%Y-%m-%d %H:%M UTC"));
+    let summary = format!(
+        "The last good backup of oCore's own database is of {}",
+        at.format("%Y-%m-%d %H:%M UTC")
+    );
     if failed.is_empty() && now - at < FRESH {
         return Item::new(BACKUPS, State::Done, summary);
     }
@@ -65,12 +78,28 @@ fn backups(seen: &Standing, now: DateTime<Utc>) -> Item {
 fn drill(seen: &Standing, now: DateTime<Utc>) -> Item {
     let how = "Try one out: `ocore backup drill FILE` restores it beside, checks it, and records that.";
     let (state, summary) = match seen.last_drill {
-        _ if seen.drill_failed_since => (State::Attention, "The newest drill with a backup failed".to_owned()),
-        None => (State::Attention, "No drill with a backup has succeeded yet".to_owned()),
-        Some(at) if now - at > TimeDelta::days(DRILL_DAYS) => {
-            (State::Attention, format!("The last drill that succeeded was {} days ago", (now - at).num_days()))
+        _ if seen.drill_failed_since => (
+            State::Attention,
+            "The newest drill with a backup failed".to_owned(),
+        ),
+        None => (
+            State::Attention,
+            "No drill with a backup has succeeded yet".to_owned(),
+        ),
+        Some(at) if now - at > TimeDelta::days(DRILL_DAYS) => (
+            State::Attention,
+            format!(
+                "The last drill that succeeded was {} days ago",
+                (now - at).num_days()
+            ),
+        ),
+        Some(at) => {
+            return Item::new(
+                DRILL,
+                State::Done,
+                format!("The last drill succeeded on {}", at.format("%Y-%m-%d")),
+            );
         }
-        Some(at) => return Item::new(DRILL, State::Done, format!("The last drill succeeded on {}", at.format("%Y-%m-%d"))),
     };
     Item::new(DRILL, state, summary).action(how)
 }
@@ -112,7 +141,10 @@ mod tests {
             };
             state(&drill(&seen, now))
         };
-        assert_eq!((of(89, false), of(91, false), of(1, true)), (State::Done, State::Attention, State::Attention));
+        assert_eq!(
+            (of(89, false), of(91, false), of(1, true)),
+            (State::Done, State::Attention, State::Attention)
+        );
         assert_eq!(state(&drill(&Standing::default(), now)), State::Attention);
     }
 }

@@ -7,7 +7,9 @@ use ocore_store::{
     organizations,
 };
 
-use super::{BACKUPS, Checklist, DRILL, DRILL_DAYS, INVENTORY, Item, MONITORING, State, bottleneck, database};
+use super::{
+    BACKUPS, Checklist, DRILL, DRILL_DAYS, INVENTORY, Item, MONITORING, State, bottleneck, database,
+};
 use crate::{
     access::{Allowed, Monitoring, View},
     advice::found,

@@ -48,7 +48,11 @@ pub(crate) struct Measured<T> {
 
 impl<T> Measured<T> {
     pub(crate) fn new(inner: T) -> Self {
-        Self { inner, bytes: 0, digest: Sha256::new() }
+        Self {
+            inner,
+            bytes: 0,
+            digest: Sha256::new(),
+        }
     }
 
     /// What is underneath, how much has passed, and its hash.
@@ -81,8 +85,18 @@ pub(crate) fn write<W: Write>(
 ) -> anyhow::Result<(W, Trailer)> {
     let at = head.manifest.made_at;
     let mut tar = tar::Builder::new(seal.close(output)?);
-    append(&mut tar, MANIFEST, at, &serde_json::to_vec_pretty(&head.manifest)?)?;
-    append(&mut tar, ENVIRONMENT, at, &serde_json::to_vec_pretty(&head.environment.exposed())?)?;
+    append(
+        &mut tar,
+        MANIFEST,
+        at,
+        &serde_json::to_vec_pretty(&head.manifest)?,
+    )?;
+    append(
+        &mut tar,
+        ENVIRONMENT,
+        at,
+        &serde_json::to_vec_pretty(&head.environment.exposed())?,
+    )?;
     for (path, content) in &head.files {
         append(&mut tar, &format!("{FILES}{path}"), at, content)?;
     }
@@ -90,7 +104,10 @@ pub(crate) fn write<W: Write>(
     let mut part = Vec::with_capacity(PART);
     loop {
         part.clear();
-        dump.by_ref().take(PART as u64).read_to_end(&mut part).context("the dump cannot be read")?;
+        dump.by_ref()
+            .take(PART as u64)
+            .read_to_end(&mut part)
+            .context("the dump cannot be read")?;
         if part.is_empty() {
             break;
         }
@@ -100,12 +117,20 @@ pub(crate) fn write<W: Write>(
         number += 1;
     }
     is_whole()?;
-    let trailer = Trailer { dump_bytes: bytes, dump_sha256: hex::encode(digest.finalize()) };
+    let trailer = Trailer {
+        dump_bytes: bytes,
+        dump_sha256: hex::encode(digest.finalize()),
+    };
     append(&mut tar, TRAILER, at, &serde_json::to_vec_pretty(&trailer)?)?;
     Ok((tar.into_inner()?.finish()?, trailer))
 }
 
-fn append(tar: &mut tar::Builder<impl Write>, path: &str, at: DateTime<Utc>, content: &[u8]) -> io::Result<()> {
+fn append(
+    tar: &mut tar::Builder<impl Write>,
+    path: &str,
+    at: DateTime<Utc>,
+    content: &[u8],
+) -> io::Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_size(content.len() as u64);
     header.set_mode(0o600);
@@ -138,7 +163,10 @@ pub(crate) fn read(
         Ok((path, entry))
     };
     let (path, entry) = next()?;
-    ensure!(path == MANIFEST, "the file is no backup of oCore: it begins with {path}");
+    ensure!(
+        path == MANIFEST,
+        "the file is no backup of oCore: it begins with {path}"
+    );
     let manifest: Manifest = small(entry)?;
     ensure!(
         manifest.format == FORMAT,
@@ -149,12 +177,19 @@ pub(crate) fn read(
     let (path, entry) = next()?;
     ensure!(path == ENVIRONMENT, "the backup lacks its environment");
     let environment = Environment::of(small(entry)?);
-    let mut head = Head { manifest, environment, files: BTreeMap::new() };
+    let mut head = Head {
+        manifest,
+        environment,
+        files: BTreeMap::new(),
+    };
     let (mut bytes, mut digest, mut begun) = (0_u64, Sha256::new(), false);
     let mut buffer = vec![0; 1 << 16];
     let trailer = loop {
         let (path, mut entry) = next()?;
-        if let Some(path) = path.strip_prefix(FILES).filter(|path| path.starts_with('/') && !begun) {
+        if let Some(path) = path
+            .strip_prefix(FILES)
+            .filter(|path| path.starts_with('/') && !begun)
+        {
             let mut content = Vec::new();
             entry.take(SMALL).read_to_end(&mut content).context(BROKEN)?;
             head.files.insert(path.to_owned(), content);
@@ -178,7 +213,10 @@ pub(crate) fn read(
             _ => bail!("the backup holds {path}, which this version of oCore does not know"),
         }
     };
-    let found = Trailer { dump_bytes: bytes, dump_sha256: hex::encode(digest.finalize()) };
+    let found = Trailer {
+        dump_bytes: bytes,
+        dump_sha256: hex::encode(digest.finalize()),
+    };
     ensure!(
         found == trailer,
         "the dump in the backup is not the one that was written: {} bytes with the checksum {}, and it was {} bytes with {}",
@@ -238,7 +276,10 @@ mod tests {
         let file = folder.path().join("key");
         std::fs::write(&file, secret.expose_secret()).unwrap();
         let public: Recipient = public.parse().unwrap();
-        Pair(Seal::Recipients(vec![public]), Identities::read(Some(&file), None).unwrap())
+        Pair(
+            Seal::Recipients(vec![public]),
+            Identities::read(Some(&file), None).unwrap(),
+        )
     }
 
     fn back(file: &[u8], identities: &Identities) -> anyhow::Result<(Vec<u8>, usize, bool)> {
@@ -257,7 +298,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read_in_parts() {
         let Pair(seal, identities) = pair();
-        let dump: Vec<u8> = (0..PART * 2 + 17).map(|i| u8::try_from(i % 251).unwrap()).collect();
+        let dump: Vec<u8> = (0..PART * 2 + 17)
+            .map(|i| u8::try_from(i % 251).unwrap())
+            .collect();
         let (file, trailer) = write(&head(), &dump[..], || Ok(()), &seal, Vec::new()).unwrap();
         assert_eq!(trailer.dump_bytes, dump.len() as u64);
         let (read, files, whole) = back(&file, &identities).unwrap();
@@ -273,7 +316,13 @@ mod tests {
     #[test]
     fn a_dump_that_broke_off_makes_no_backup() {
         let Pair(seal, _) = pair();
-        let written = write(&head(), &b"half"[..], || bail!("pg_dump failed"), &seal, Vec::new());
+        let written = write(
+            &head(),
+            &b"half"[..],
+            || bail!("pg_dump failed"),
+            &seal,
+            Vec::new(),
+        );
         assert!(written.unwrap_err().to_string().contains("pg_dump failed"));
     }
 }

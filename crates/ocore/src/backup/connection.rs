@@ -8,7 +8,10 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 /// Where distributions keep the certificates that machines trust, for libpq, which trusts none by itself.
-const TRUSTED: &[&str] = &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
+const TRUSTED: &[&str] = &[
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+];
 
 /// The variables that lead libpq to a database.
 #[derive(Clone)]
@@ -17,7 +20,11 @@ pub(crate) struct Connection(BTreeMap<&'static str, String>);
 impl Connection {
     /// To the database of a URL.
     pub(crate) fn to(url: &SecretString) -> anyhow::Result<Self> {
-        let url: Url = url.expose_secret().parse().ok().context("the database's URL cannot be read")?;
+        let url: Url = url
+            .expose_secret()
+            .parse()
+            .ok()
+            .context("the database's URL cannot be read")?;
         let decoded = |text: &str| percent(text);
         let mut told = BTreeMap::new();
         let mut tell = |name, value: String| {
@@ -25,8 +32,14 @@ impl Connection {
                 told.insert(name, value);
             }
         };
-        tell("PGHOST", decoded(url.host_str().unwrap_or_default().trim_matches(['[', ']'])));
-        tell("PGPORT", url.port().map(|port| port.to_string()).unwrap_or_default());
+        tell(
+            "PGHOST",
+            decoded(url.host_str().unwrap_or_default().trim_matches(['[', ']'])),
+        );
+        tell(
+            "PGPORT",
+            url.port().map(|port| port.to_string()).unwrap_or_default(),
+        );
         tell("PGUSER", decoded(url.username()));
         tell("PGPASSWORD", decoded(url.password().unwrap_or_default()));
         tell("PGDATABASE", decoded(url.path().trim_start_matches('/')));
@@ -46,7 +59,9 @@ impl Connection {
             };
             tell(variable, value.into_owned());
         }
-        let verifies = told.get("PGSSLMODE").is_some_and(|mode| mode.starts_with("verify-"));
+        let verifies = told
+            .get("PGSSLMODE")
+            .is_some_and(|mode| mode.starts_with("verify-"));
         if verifies && !told.contains_key("PGSSLROOTCERT") {
             let trusted = TRUSTED.iter().find(|path| Path::new(path).exists());
             told.extend(trusted.map(|path| ("PGSSLROOTCERT", (*path).to_owned())));
@@ -57,14 +72,23 @@ impl Connection {
     /// A program that knows this database, and nothing of oCore's own environment.
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        command.env_clear().env("LC_ALL", "C.UTF-8").env("PGCONNECT_TIMEOUT", "15").envs(&self.0).current_dir("/");
+        command
+            .env_clear()
+            .env("LC_ALL", "C.UTF-8")
+            .env("PGCONNECT_TIMEOUT", "15")
+            .envs(&self.0)
+            .current_dir("/");
         command
     }
 }
 
 /// The same URL with another database.
 pub(crate) fn with_database(url: &SecretString, name: &str) -> anyhow::Result<SecretString> {
-    let mut url: Url = url.expose_secret().parse().ok().context("the database's URL cannot be read")?;
+    let mut url: Url = url
+        .expose_secret()
+        .parse()
+        .ok()
+        .context("the database's URL cannot be read")?;
     url.set_path(name);
     Ok(String::from(url).into())
 }
@@ -89,7 +113,9 @@ mod tests {
     #[test]
     fn libpq_is_told_what_the_url_says() {
         let of = |url: &str| Connection::to(&url.into()).unwrap().0;
-        let told = of("postgres://o%40c:p%2Fw%25@db.example.com:6432/ocore?sslmode=require&statement-cache-capacity=0");
+        let told = of(
+            "postgres://o%40c:p%2Fw%25@db.example.com:6432/ocore?sslmode=require&statement-cache-capacity=0",
+        );
         let expected = [
             ("PGDATABASE", "ocore"),
             ("PGHOST", "db.example.com"),
@@ -98,9 +124,13 @@ mod tests {
             ("PGSSLMODE", "require"),
             ("PGUSER", "o@c"),
         ];
-        assert_eq!(told, expected.map(|(name, value)| (name, value.to_owned())).into());
+        assert_eq!(
+            told,
+            expected.map(|(name, value)| (name, value.to_owned())).into()
+        );
         // As the embedded one is reached, and by IPv6.
-        let socket = of("postgres://ocore@localhost:5432/ocore?host=%2Fvar%2Flib%2Focore%2Fpostgres&sslmode=disable");
+        let socket =
+            of("postgres://ocore@localhost:5432/ocore?host=%2Fvar%2Flib%2Focore%2Fpostgres&sslmode=disable");
         assert_eq!(socket["PGHOST"], "/var/lib/ocore/postgres");
         assert_eq!(of("postgresql://u@[::1]/x")["PGHOST"], "::1");
         let other = with_database(&"postgres://u:p@h:1/x?sslmode=require".into(), "y").unwrap();
@@ -109,7 +139,9 @@ mod tests {
 
     #[test]
     fn no_password_is_among_the_arguments() {
-        let command = Connection::to(&"postgres://u:canary@h/x".into()).unwrap().command(Path::new("/bin/true"));
+        let command = Connection::to(&"postgres://u:canary@h/x".into())
+            .unwrap()
+            .command(Path::new("/bin/true"));
         assert_eq!(command.get_args().count(), 0);
     }
 }

@@ -83,13 +83,20 @@ impl Done {
     }
 
     pub(crate) fn told(&self) -> String {
-        let place = self.file.as_ref().map_or_else(|| "standard output".to_owned(), |file| file.display().to_string());
+        let place = self
+            .file
+            .as_ref()
+            .map_or_else(|| "standard output".to_owned(), |file| file.display().to_string());
         let opened = if self.recipients.is_empty() {
             "opened by the passphrase".to_owned()
         } else {
             format!("opened by the secret keys of {}", self.recipients.join(", "))
         };
-        let metrics = if self.manifest.with_metrics { "" } else { " without what was measured" };
+        let metrics = if self.manifest.with_metrics {
+            ""
+        } else {
+            " without what was measured"
+        };
         let mut text = format!(
             "{place}: {} bytes, {} rows{metrics}, {opened}\nsha256 {}",
             self.bytes,
@@ -137,8 +144,19 @@ pub(crate) async fn create(
     }
     match &made {
         Ok(done) => {
-            let place = done.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
-            backups::done(&mut conn, id, &place, i64::try_from(done.bytes).unwrap_or(i64::MAX), &done.sha256).await?;
+            let place = done
+                .file
+                .as_ref()
+                .map(|file| file.display().to_string())
+                .unwrap_or_default();
+            backups::done(
+                &mut conn,
+                id,
+                &place,
+                i64::try_from(done.bytes).unwrap_or(i64::MAX),
+                &done.sha256,
+            )
+            .await?;
             let after = json!({"file": done.file, "bytes": done.bytes, "sha256": done.sha256, "recipients": done.recipients});
             record_act(&mut conn, "ocore backup create", "control_plane.backed_up", after).await?;
         }
@@ -188,7 +206,11 @@ async fn copy(
         roles: server.roles,
         own_postgres: config.database_url.is_none(),
     };
-    let head = Head { manifest, environment: environment(config, &key)?, files: files(&config.backup.files)? };
+    let head = Head {
+        manifest,
+        environment: environment(config, &key)?,
+        files: files(&config.backup.files)?,
+    };
     let dump = Dump::begin(&programs, &Connection::to(url)?, &snapshot.id, wish.with_metrics)?;
     let (to, seal, keep) = (wish.to.clone(), wish.seal.clone(), wish.keep);
     let done = tokio::task::spawn_blocking(move || write(head, dump, &to, &seal, keep)).await?;
@@ -205,7 +227,10 @@ fn environment(config: &Config, key: &SecretString) -> anyhow::Result<Environmen
         .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()))
         .collect();
     variables.insert("SSH_ENCRYPTION_KEY".to_owned(), key.expose_secret().to_owned());
-    variables.insert("JWT_SECRET".to_owned(), config.token_secret()?.expose_secret().to_owned());
+    variables.insert(
+        "JWT_SECRET".to_owned(),
+        config.token_secret()?.expose_secret().to_owned(),
+    );
     Ok(Environment::of(variables))
 }
 
@@ -213,17 +238,27 @@ fn environment(config: &Config, key: &SecretString) -> anyhow::Result<Environmen
 fn files(paths: &[PathBuf]) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     let read = |path: &PathBuf| {
         let mut content = Vec::new();
-        let read = fs::File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut content));
+        let read =
+            fs::File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut content));
         read.with_context(|| format!("OCORE_BACKUP_FILES: {} cannot be read", path.display()))?;
         if content.len() as u64 > LARGEST_FILE {
-            bail!("OCORE_BACKUP_FILES: {} has more than {LARGEST_FILE} bytes", path.display());
+            bail!(
+                "OCORE_BACKUP_FILES: {} has more than {LARGEST_FILE} bytes",
+                path.display()
+            );
         }
         Ok((path.display().to_string(), content))
     };
     paths.iter().map(read).collect()
 }
 
-fn write(head: Head, mut dump: Dump, to: &Destination, seal: &Seal, keep: Option<u32>) -> anyhow::Result<Done> {
+fn write(
+    head: Head,
+    mut dump: Dump,
+    to: &Destination,
+    seal: &Seal,
+    keep: Option<u32>,
+) -> anyhow::Result<Done> {
     let output = dump.output()?;
     let whole = || dump.end();
     let (file, bytes, sha256, removed) = match to {
@@ -236,7 +271,14 @@ fn write(head: Head, mut dump: Dump, to: &Destination, seal: &Seal, keep: Option
             (None, bytes, sha256, Vec::new())
         }
     };
-    Ok(Done { file, bytes, sha256, manifest: head.manifest, recipients: seal.told(), removed })
+    Ok(Done {
+        file,
+        bytes,
+        sha256,
+        manifest: head.manifest,
+        recipients: seal.told(),
+        removed,
+    })
 }
 
 type Written = (Option<PathBuf>, u64, String, Vec<PathBuf>);
@@ -251,7 +293,8 @@ fn into(
 ) -> anyhow::Result<Written> {
     let out = Measured::new(BufWriter::new(folder.begin()?));
     let written = archive::write(head, output, whole, seal, out);
-    let (out, _) = written.with_context(|| format!("the backup could not be written into {}", folder.path().display()))?;
+    let (out, _) = written
+        .with_context(|| format!("the backup could not be written into {}", folder.path().display()))?;
     let (out, bytes, sha256) = out.end();
     let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     let path = folder.keep(file, head.manifest.made_at)?;
@@ -267,7 +310,12 @@ struct Dump {
 }
 
 impl Dump {
-    fn begin(programs: &Programs, to: &Connection, snapshot: &str, with_metrics: bool) -> anyhow::Result<Self> {
+    fn begin(
+        programs: &Programs,
+        to: &Connection,
+        snapshot: &str,
+        with_metrics: bool,
+    ) -> anyhow::Result<Self> {
         let mut command = to.command(&programs.path("pg_dump"));
         command.args([
             "--format=custom",
@@ -281,7 +329,11 @@ impl Dump {
         command.arg(format!("--snapshot={snapshot}"));
         if !with_metrics {
             // Partitions are named after their tables.
-            command.args(MEASURED.iter().map(|table| format!("--exclude-table-data=public.{table}*")));
+            command.args(
+                MEASURED
+                    .iter()
+                    .map(|table| format!("--exclude-table-data=public.{table}*")),
+            );
         }
         let mut child = command
             .stdin(Stdio::null())
@@ -300,7 +352,11 @@ impl Dump {
     /// Waits for it, and says whether what came was all.
     fn end(&mut self) -> anyhow::Result<()> {
         let status = self.child.wait()?;
-        let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
+        let said = self
+            .said
+            .take()
+            .and_then(|said| said.join().ok())
+            .unwrap_or_default();
         if status.success() {
             return Ok(());
         }

@@ -75,9 +75,16 @@ pub(crate) async fn run(wanted: Drill) -> anyhow::Result<()> {
     // The programs of this group hear Ctrl-C by themselves; this one cleans up after them.
     let _heard = signal(SignalKind::interrupt())?;
     let identities = wanted.opening.identities()?;
-    let config =
-        if wanted.apart && wanted.no_record { Config::of_tools()? } else { Config::from_environment()? };
-    let live = if wanted.apart && wanted.no_record { None } else { Some(Target::there(&config).await?) };
+    let config = if wanted.apart && wanted.no_record {
+        Config::of_tools()?
+    } else {
+        Config::from_environment()?
+    };
+    let live = if wanted.apart && wanted.no_record {
+        None
+    } else {
+        Some(Target::there(&config).await?)
+    };
     let drilled = drill(&wanted, &config, live.as_ref(), identities).await;
     let recorded = match (&live, wanted.no_record) {
         (Some(live), false) => record(&live.store, &wanted, &drilled).await,
@@ -97,12 +104,22 @@ pub(crate) async fn run(wanted: Drill) -> anyhow::Result<()> {
         "succeeded": succeeded, "backupOf": manifest.made_at, "checks": rows, "recorded": !wanted.no_record,
     });
     print(wanted.json, &document, || told(&checks))?;
-    ensure!(succeeded, "the drill failed: this backup does not bring everything back");
+    ensure!(
+        succeeded,
+        "the drill failed: this backup does not bring everything back"
+    );
     Ok(())
 }
 
 fn told(checks: &[Check]) -> String {
-    let line = |check: &Check| format!("{} {}: {}", if check.is_good { "[x]" } else { "[ ]" }, check.name, check.found);
+    let line = |check: &Check| {
+        format!(
+            "{} {}: {}",
+            if check.is_good { "[x]" } else { "[ ]" },
+            check.name,
+            check.found
+        )
+    };
     checks.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
@@ -122,7 +139,12 @@ async fn drill(
 
 impl Scratch {
     async fn make(apart: bool, config: &Config, live: Option<&Target>) -> anyhow::Result<Self> {
-        let name = format!("{}{}_{}", drills::PREFIX, Utc::now().timestamp(), &Uuid::new_v4().simple().to_string()[..8]);
+        let name = format!(
+            "{}{}_{}",
+            drills::PREFIX,
+            Utc::now().timestamp(),
+            &Uuid::new_v4().simple().to_string()[..8]
+        );
         let live = match live {
             Some(live) if !apart => live,
             _ => {
@@ -130,7 +152,11 @@ impl Scratch {
                 // Its key is not known before the backup is open, and it holds nothing yet.
                 let sealer = Sealer::new(&SecretString::from(name.as_str()), &[]);
                 let target = Target::embedded(folder.path(), config, &sealer).await?;
-                return Ok(Self { store_url: target.url.clone(), apart: Some((folder, target)), name });
+                return Ok(Self {
+                    store_url: target.url.clone(),
+                    apart: Some((folder, target)),
+                    name,
+                });
             }
         };
         let mut conn = live.store.connection().await?;
@@ -143,7 +169,11 @@ impl Scratch {
         );
         drills::remove_left_over(&mut conn, Utc::now() - LEFT_OVER).await?;
         drills::make(&mut conn, &name).await?;
-        Ok(Self { store_url: with_database(&live.url, &name)?, apart: None, name })
+        Ok(Self {
+            store_url: with_database(&live.url, &name)?,
+            apart: None,
+            name,
+        })
     }
 
     async fn remove(self, live: Option<&Target>) -> anyhow::Result<()> {
@@ -191,7 +221,12 @@ async fn pour_and_check(
         head.context("the backup has no manifest")
     });
     let (manifest, key) = poured.await??;
-    let store = connect(&scratch.store_url, &Sealer::new(&key, &[]), "the drill's database").await?;
+    let store = connect(
+        &scratch.store_url,
+        &Sealer::new(&key, &[]),
+        "the drill's database",
+    )
+    .await?;
     let checks = check(&store, &manifest).await;
     store.pool().close().await;
     Ok((manifest, checks?))
@@ -199,7 +234,10 @@ async fn pour_and_check(
 
 /// The key in a backup.
 pub(super) fn key_of(head: &Head) -> anyhow::Result<SecretString> {
-    head.environment.get("SSH_ENCRYPTION_KEY").cloned().context("the backup holds no SSH_ENCRYPTION_KEY")
+    head.environment
+        .get("SSH_ENCRYPTION_KEY")
+        .cloned()
+        .context("the backup holds no SSH_ENCRYPTION_KEY")
 }
 
 /// Makes what a database needs before it is restored into. Answers the server's major version.
@@ -218,7 +256,10 @@ async fn prepare(url: &SecretString, sealer: &Sealer, manifest: &Manifest) -> an
 /// Whether the roles are there that have rights in it.
 pub(super) async fn roles(store: &Store, manifest: &Manifest) -> anyhow::Result<()> {
     let missing = restored::missing_roles(&mut *store.connection().await?, &manifest.roles).await?;
-    let create: Vec<String> = missing.iter().map(|role| format!("psql -c 'CREATE ROLE \"{role}\" NOLOGIN'")).collect();
+    let create: Vec<String> = missing
+        .iter()
+        .map(|role| format!("psql -c 'CREATE ROLE \"{role}\" NOLOGIN'"))
+        .collect();
     ensure!(
         missing.is_empty(),
         "the database's server lacks roles that have rights in the backup. As a superuser run: {}",
@@ -238,7 +279,10 @@ async fn check(store: &Store, manifest: &Manifest) -> anyhow::Result<Vec<Check>>
     checks.push(Check {
         name: "schema",
         is_good: version == Some(manifest.schema_version),
-        found: format!("the newest migration is {}", version.map_or_else(|| "none".to_owned(), |v| v.to_string())),
+        found: format!(
+            "the newest migration is {}",
+            version.map_or_else(|| "none".to_owned(), |v| v.to_string())
+        ),
     });
     checks.push(rows(&mut conn, manifest).await?);
     drop(conn);
@@ -247,7 +291,10 @@ async fn check(store: &Store, manifest: &Manifest) -> anyhow::Result<Vec<Check>>
     checks.push(Check {
         name: "migration",
         is_good: migrated.is_ok(),
-        found: migrated.as_ref().err().map_or_else(|| "this version of oCore runs on it".to_owned(), ToString::to_string),
+        found: migrated.as_ref().err().map_or_else(
+            || "this version of oCore runs on it".to_owned(),
+            ToString::to_string,
+        ),
     });
     if migrated.is_ok() {
         checks.push(secrets(store).await?);
@@ -263,7 +310,11 @@ async fn rows(conn: &mut ocore_store::PgConnection, manifest: &Manifest) -> anyh
         Ok(found) if found == manifest.counts => Check {
             name: "rows",
             is_good: true,
-            found: format!("{} in {} tables, as in the manifest", found.values().sum::<i64>(), found.len()),
+            found: format!(
+                "{} in {} tables, as in the manifest",
+                found.values().sum::<i64>(),
+                found.len()
+            ),
         },
         Ok(found) => {
             let other: Vec<String> = manifest
@@ -272,9 +323,17 @@ async fn rows(conn: &mut ocore_store::PgConnection, manifest: &Manifest) -> anyh
                 .filter(|(name, rows)| found.get(*name) != Some(*rows))
                 .map(|(name, rows)| format!("{name} has {} of {rows}", found.get(name).unwrap_or(&0)))
                 .collect();
-            Check { name: "rows", is_good: false, found: other.join(", ") }
+            Check {
+                name: "rows",
+                is_good: false,
+                found: other.join(", "),
+            }
         }
-        Err(error) => Check { name: "rows", is_good: false, found: error.to_string() },
+        Err(error) => Check {
+            name: "rows",
+            is_good: false,
+            found: error.to_string(),
+        },
     })
 }
 
@@ -282,10 +341,20 @@ async fn secrets(store: &Store) -> anyhow::Result<Check> {
     let checked = sealed::check(&mut *store.connection().await?, store.sealer()).await?;
     let found = match &checked.first {
         Some(first) => format!("{} open, {} do not: {first}", checked.opened, checked.closed),
-        None if checked.unknown.is_empty() => format!("all {} open with the key in the backup", checked.opened),
-        None => format!("{} open; not looked at: {}", checked.opened, checked.unknown.join(", ")),
+        None if checked.unknown.is_empty() => {
+            format!("all {} open with the key in the backup", checked.opened)
+        }
+        None => format!(
+            "{} open; not looked at: {}",
+            checked.opened,
+            checked.unknown.join(", ")
+        ),
     };
-    Ok(Check { name: "secrets", is_good: checked.closed == 0 && checked.unknown.is_empty(), found })
+    Ok(Check {
+        name: "secrets",
+        is_good: checked.closed == 0 && checked.unknown.is_empty(),
+        found,
+    })
 }
 
 async fn chains(store: &Store) -> anyhow::Result<Check> {
@@ -294,16 +363,30 @@ async fn chains(store: &Store) -> anyhow::Result<Check> {
     owners.extend(restored::organizations(&mut tx).await?.into_iter().map(Some));
     let (mut entries, chains) = (0, owners.len());
     for owner in owners {
-        let bounds = Bounds { entries: u64::MAX, time: LONG };
+        let bounds = Bounds {
+            entries: u64::MAX,
+            time: LONG,
+        };
         let seen = audit::verify_within(&mut tx, owner, None, bounds).await?;
         entries += seen.entries;
         if let Some(broken) = seen.broken {
             let whose = owner.map_or_else(|| "the installation".to_owned(), |id| id.to_string());
-            let found = format!("the record of {whose} is broken at entry {}: {}", broken.seq, broken.fault);
-            return Ok(Check { name: "record", is_good: false, found });
+            let found = format!(
+                "the record of {whose} is broken at entry {}: {}",
+                broken.seq, broken.fault
+            );
+            return Ok(Check {
+                name: "record",
+                is_good: false,
+                found,
+            });
         }
     }
-    Ok(Check { name: "record", is_good: true, found: format!("{chains} chains with {entries} entries are unbroken") })
+    Ok(Check {
+        name: "record",
+        is_good: true,
+        found: format!("{chains} chains with {entries} entries are unbroken"),
+    })
 }
 
 async fn record(
@@ -312,15 +395,26 @@ async fn record(
     drilled: &anyhow::Result<(Manifest, Vec<Check>)>,
 ) -> anyhow::Result<()> {
     let (succeeded, of, said) = match drilled {
-        Ok((manifest, checks)) => {
-            (checks.iter().all(|check| check.is_good), Some(manifest.made_at), told(checks).replace('\n', "; "))
-        }
+        Ok((manifest, checks)) => (
+            checks.iter().all(|check| check.is_good),
+            Some(manifest.made_at),
+            told(checks).replace('\n', "; "),
+        ),
         Err(error) => (false, None::<DateTime<Utc>>, format!("{error:#}")),
     };
-    let of = of.map(|at| format!(", made {}", at.format("%Y-%m-%d %H:%M UTC"))).unwrap_or_default();
-    let note: String = format!("ocore backup drill {}{of}: {said}", wanted.file.display()).chars().take(2000).collect();
+    let of = of
+        .map(|at| format!(", made {}", at.format("%Y-%m-%d %H:%M UTC")))
+        .unwrap_or_default();
+    let note: String = format!("ocore backup drill {}{of}: {said}", wanted.file.display())
+        .chars()
+        .take(2000)
+        .collect();
     let mut tx = store.begin().await?;
-    let new = NewDrill { at: Utc::now(), succeeded, note };
+    let new = NewDrill {
+        at: Utc::now(),
+        succeeded,
+        note,
+    };
     let id = backups::record_drill(&mut tx, &new).await?;
     let after = json!({"id": id, "succeeded": succeeded, "note": new.note});
     record_act(&mut tx, "ocore backup drill", "recovery_drill.recorded", after).await?;

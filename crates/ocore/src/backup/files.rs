@@ -86,7 +86,9 @@ impl Folder {
     /// Gives a whole one its name, once it is on the disk.
     pub(crate) fn keep(&self, file: NamedTempFile, made_at: DateTime<Utc>) -> anyhow::Result<PathBuf> {
         file.as_file().sync_all()?;
-        let path = self.0.join(format!("{}{}{}", NAME.0, made_at.format(TIME), NAME.1));
+        let path = self
+            .0
+            .join(format!("{}{}{}", NAME.0, made_at.format(TIME), NAME.1));
         file.persist_noclobber(&path)
             .map_err(|refused| refused.error)
             .with_context(|| format!("the backup cannot be named {}", path.display()))?;
@@ -96,13 +98,18 @@ impl Folder {
 
     /// The backups, the newest first. What bears no name of ours is none.
     pub(crate) fn backups(&self) -> anyhow::Result<Vec<Found>> {
-        let entries = fs::read_dir(&self.0).with_context(|| format!("{} cannot be read", self.0.display()))?;
+        let entries =
+            fs::read_dir(&self.0).with_context(|| format!("{} cannot be read", self.0.display()))?;
         let mut found: Vec<Found> = entries
             .flatten()
             .filter_map(|entry| {
                 let made_at = made_at(entry.file_name().to_str()?)?;
                 let about = entry.metadata().ok().filter(fs::Metadata::is_file)?;
-                Some(Found { path: entry.path(), made_at, bytes: about.len() })
+                Some(Found {
+                    path: entry.path(),
+                    made_at,
+                    bytes: about.len(),
+                })
             })
             .collect();
         found.sort_by_key(|one| std::cmp::Reverse(one.made_at));
@@ -112,9 +119,15 @@ impl Folder {
     /// Removes all but the newest. Answers those that went.
     pub(crate) fn prune(&self, keep: u32) -> anyhow::Result<Vec<PathBuf>> {
         let keep = usize::try_from(keep.max(1)).unwrap_or(usize::MAX);
-        let old: Vec<PathBuf> = self.backups()?.into_iter().skip(keep).map(|one| one.path).collect();
+        let old: Vec<PathBuf> = self
+            .backups()?
+            .into_iter()
+            .skip(keep)
+            .map(|one| one.path)
+            .collect();
         for path in &old {
-            fs::remove_file(path).with_context(|| format!("the old backup {} cannot be removed", path.display()))?;
+            fs::remove_file(path)
+                .with_context(|| format!("the old backup {} cannot be removed", path.display()))?;
         }
         Ok(old)
     }
@@ -126,7 +139,10 @@ impl Folder {
             age.is_some_and(|age| age.as_secs() > 86_400)
         };
         for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
-            let is_partial = entry.file_name().to_str().is_some_and(|name| name.starts_with(PARTIAL));
+            let is_partial = entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| name.starts_with(PARTIAL));
             if is_partial && entry.metadata().is_ok_and(is_old) {
                 let _ = fs::remove_file(entry.path());
             }
@@ -160,7 +176,12 @@ mod tests {
             fs::write(folder.path().join(other), "").unwrap();
         }
         assert_eq!(folder.prune(2).unwrap().len(), 2);
-        let left: Vec<_> = folder.backups().unwrap().into_iter().map(|one| one.made_at).collect();
+        let left: Vec<_> = folder
+            .backups()
+            .unwrap()
+            .into_iter()
+            .map(|one| one.made_at)
+            .collect();
         assert_eq!(left, [at(3), at(2)]);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5);
         let about = fs::metadata(&folder.backups().unwrap()[0].path).unwrap();

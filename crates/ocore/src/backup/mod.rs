@@ -127,7 +127,8 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
         Command::List(wanted) => list(wanted).await,
         Command::Verify(wanted) => {
             let identities = wanted.opening.identities()?;
-            let seen = tokio::task::spawn_blocking(move || verify::verify(&wanted.file, &identities)).await??;
+            let seen =
+                tokio::task::spawn_blocking(move || verify::verify(&wanted.file, &identities)).await??;
             print(wanted.json, &seen, || verify::told(&seen))
         }
         Command::Drill(wanted) => drill::run(wanted).await,
@@ -139,7 +140,11 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
 
 async fn make(wanted: Create) -> anyhow::Result<()> {
     let config = Config::from_environment()?;
-    let seal = Seal::of(&config.backup, wanted.recipients, wanted.passphrase_file.as_deref())?;
+    let seal = Seal::of(
+        &config.backup,
+        wanted.recipients,
+        wanted.passphrase_file.as_deref(),
+    )?;
     let wish = Wish {
         cause: Cause::Asked,
         to: files::destination(wanted.to, &config.backup)?,
@@ -182,9 +187,20 @@ async fn list(wanted: List) -> anyhow::Result<()> {
     print(wanted.json, &json!({ "backups": rows }), || {
         let lines: Vec<String> = found
             .iter()
-            .map(|one| format!("{}  {:>14} bytes  {}", one.made_at.format("%Y-%m-%d %H:%M:%S UTC"), one.bytes, one.path.display()))
+            .map(|one| {
+                format!(
+                    "{}  {:>14} bytes  {}",
+                    one.made_at.format("%Y-%m-%d %H:%M:%S UTC"),
+                    one.bytes,
+                    one.path.display()
+                )
+            })
             .collect();
-        if lines.is_empty() { format!("No backup is in {}.", folder.path().display()) } else { lines.join("\n") }
+        if lines.is_empty() {
+            format!("No backup is in {}.", folder.path().display())
+        } else {
+            lines.join("\n")
+        }
     })
 }
 
@@ -202,14 +218,26 @@ fn told_record(row: &Value) -> String {
         (_, Value::Null) => "without an end".to_owned(),
         _ => format!("{} bytes", row["bytes"]),
     };
-    let place = if text("place").is_empty() { "standard output".to_owned() } else { text("place") };
-    format!("{}  {:8} {end}  {place} on {}", text("beganAt"), text("cause"), text("host"))
+    let place = if text("place").is_empty() {
+        "standard output".to_owned()
+    } else {
+        text("place")
+    };
+    format!(
+        "{}  {:8} {end}  {place} on {}",
+        text("beganAt"),
+        text("cause"),
+        text("host")
+    )
 }
 
 fn key() -> anyhow::Result<()> {
     let (secret, public) = sealing::generate();
     let mut out = io::stdout().lock();
-    writeln!(out, "# Opens backups of oCore. Keep it where oCore is not.\n# public key: {public}")?;
+    writeln!(
+        out,
+        "# Opens backups of oCore. Keep it where oCore is not.\n# public key: {public}"
+    )?;
     writeln!(out, "{}", secrecy::ExposeSecret::expose_secret(&secret))?;
     out.flush()?;
     eprintln!("OCORE_BACKUP_RECIPIENTS={public}");
@@ -228,7 +256,12 @@ fn print(json: bool, document: &Value, told: impl FnOnce() -> String) -> anyhow:
 }
 
 /// Records in the installation's own chain what was done on the machine: nobody was signed in.
-async fn record_act(conn: &mut PgConnection, by: &str, action: &str, after: Value) -> Result<(), ocore_store::Error> {
+async fn record_act(
+    conn: &mut PgConnection,
+    by: &str,
+    action: &str,
+    after: Value,
+) -> Result<(), ocore_store::Error> {
     let entry = Entry {
         at_micros: Utc::now().timestamp_micros(),
         action: action.to_owned(),

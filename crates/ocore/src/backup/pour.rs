@@ -33,10 +33,22 @@ pub(crate) struct Pour {
 
 impl Pour {
     /// Begins. `first` is SQL that is run before, in the same transaction; `major` is the server's version.
-    pub(crate) fn begin(programs: &Programs, to: &Connection, first: &str, major: u32) -> anyhow::Result<Self> {
+    pub(crate) fn begin(
+        programs: &Programs,
+        to: &Connection,
+        first: &str,
+        major: u32,
+    ) -> anyhow::Result<Self> {
         let mut restore = to
             .command(&programs.path("pg_restore"))
-            .args(["--no-owner", "--no-comments", "--no-publications", "--no-subscriptions", "--no-tablespaces", "--file=-"])
+            .args([
+                "--no-owner",
+                "--no-comments",
+                "--no-publications",
+                "--no-subscriptions",
+                "--no-tablespaces",
+                "--file=-",
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -60,13 +72,23 @@ impl Pour {
         let said = [restore.stderr.take().map(listen), psql.stderr.take().map(listen)];
         let (dump, sql, into) = (restore.stdin.take(), restore.stdout.take(), psql.stdin.take());
         let first = format!("begin;\nset local client_min_messages = warning;\n{first}");
-        let pump = sql.zip(into).map(|(sql, into)| std::thread::spawn(move || pump(sql, into, &first, major)));
-        Ok(Self { restore, dump: dump.map(BufWriter::new), psql, pump, said: said.into_iter().flatten().collect() })
+        let pump = sql
+            .zip(into)
+            .map(|(sql, into)| std::thread::spawn(move || pump(sql, into, &first, major)));
+        Ok(Self {
+            restore,
+            dump: dump.map(BufWriter::new),
+            psql,
+            pump,
+            said: said.into_iter().flatten().collect(),
+        })
     }
 
     /// Some of the dump.
     pub(crate) fn write(&mut self, data: &[u8]) -> anyhow::Result<()> {
-        let Some(dump) = &mut self.dump else { bail!("the dump has ended") };
+        let Some(dump) = &mut self.dump else {
+            bail!("the dump has ended")
+        };
         match dump.write_all(data) {
             Ok(()) => Ok(()),
             // One of the two has ended, and said why.
@@ -80,7 +102,9 @@ impl Pour {
         if let Err(error) = flushed {
             return Err(self.why(&error));
         }
-        let Some(pumped) = self.pump.take().and_then(|pump| pump.join().ok()) else { bail!("psql was not reached") };
+        let Some(pumped) = self.pump.take().and_then(|pump| pump.join().ok()) else {
+            bail!("psql was not reached")
+        };
         let mut psql = match pumped {
             Ok(psql) => psql,
             Err(error) => return Err(self.why(&error)),
@@ -103,8 +127,17 @@ impl Pour {
     /// What the programs said, when they did not do as they were told.
     fn why(&mut self, error: &io::Error) -> anyhow::Error {
         self.stop();
-        let said: Vec<String> = self.said.drain(..).filter_map(|said| said.join().ok()).map(|said| last_lines(&said)).collect();
-        let said = said.into_iter().filter(|said| !said.is_empty()).collect::<Vec<_>>().join("; ");
+        let said: Vec<String> = self
+            .said
+            .drain(..)
+            .filter_map(|said| said.join().ok())
+            .map(|said| last_lines(&said))
+            .collect();
+        let said = said
+            .into_iter()
+            .filter(|said| !said.is_empty())
+            .collect::<Vec<_>>()
+            .join("; ");
         if said.is_empty() {
             return anyhow::anyhow!("the dump could not be restored: {error}");
         }
@@ -128,7 +161,10 @@ impl Drop for Pour {
 
 /// From one program to the other, but what the server would refuse.
 fn pump(from: ChildStdout, into: ChildStdin, first: &str, major: u32) -> io::Result<BufWriter<ChildStdin>> {
-    let (mut from, mut into) = (BufReader::with_capacity(1 << 18, from), BufWriter::with_capacity(1 << 18, into));
+    let (mut from, mut into) = (
+        BufReader::with_capacity(1 << 18, from),
+        BufWriter::with_capacity(1 << 18, into),
+    );
     into.write_all(first.as_bytes())?;
     let mut line = Vec::new();
     for _ in 0..HEAD {
@@ -136,7 +172,9 @@ fn pump(from: ChildStdout, into: ChildStdin, first: &str, major: u32) -> io::Res
         if from.read_until(b'\n', &mut line)? == 0 {
             break;
         }
-        let is_refused = NOT_FOR.iter().any(|(text, since)| major < *since && line.trim_ascii_end() == text.as_bytes());
+        let is_refused = NOT_FOR
+            .iter()
+            .any(|(text, since)| major < *since && line.trim_ascii_end() == text.as_bytes());
         if !is_refused {
             into.write_all(&line)?;
         }

@@ -74,7 +74,11 @@ struct Ready {
 pub(crate) async fn run(wanted: Restore) -> anyhow::Result<()> {
     let began = Instant::now();
     if let Some(file) = &wanted.env_to {
-        ensure!(!file.exists(), "{} is there already, and is not overwritten", file.display());
+        ensure!(
+            !file.exists(),
+            "{} is there already, and is not overwritten",
+            file.display()
+        );
     }
     let (keep_operations, json) = (wanted.keep_operations, wanted.json);
     let handle = tokio::runtime::Handle::current();
@@ -100,7 +104,10 @@ pub(crate) async fn run(wanted: Restore) -> anyhow::Result<()> {
 }
 
 /// Reads the backup and pours it. All of this is in the way of one thread: what it waits for is files and programs.
-fn pour(wanted: &Restore, handle: &tokio::runtime::Handle) -> anyhow::Result<(Target, Manifest, Vec<PathBuf>)> {
+fn pour(
+    wanted: &Restore,
+    handle: &tokio::runtime::Handle,
+) -> anyhow::Result<(Target, Manifest, Vec<PathBuf>)> {
     let identities = wanted.opening.identities()?;
     let mut ready: Option<Ready> = None;
     let mut written = Vec::new();
@@ -108,13 +115,25 @@ fn pour(wanted: &Restore, handle: &tokio::runtime::Handle) -> anyhow::Result<(Ta
         read(input, &identities, |part| {
             match part {
                 Part::Head(head) => ready = Some(handle.block_on(prepare(wanted, head))?),
-                Part::Dump(data) => ready.as_mut().context("the dump comes too early")?.pour.write(data)?,
-                Part::Whole(_) => written = write_out(wanted, ready.as_ref().context("the backup has no dump")?)?,
+                Part::Dump(data) => ready
+                    .as_mut()
+                    .context("the dump comes too early")?
+                    .pour
+                    .write(data)?,
+                Part::Whole(_) => {
+                    written = write_out(wanted, ready.as_ref().context("the backup has no dump")?)?
+                }
             }
             Ok(())
         })
     });
-    let Some(Ready { target, manifest, pour, .. }) = ready else {
+    let Some(Ready {
+        target,
+        manifest,
+        pour,
+        ..
+    }) = ready
+    else {
         poured?;
         bail!("the backup has no manifest");
     };
@@ -138,9 +157,12 @@ async fn prepare(wanted: &Restore, head: &Head) -> anyhow::Result<Ready> {
         env!("CARGO_PKG_VERSION"),
         manifest.ocore_version
     );
-    let here = Environment::of(Config::variables_here());
+    // A variable that is empty is one that is not set.
+    let mut here = Config::variables_here();
+    here.retain(|_, value| !value.is_empty());
+    let here = Environment::of(here);
     let key = key_of(head)?;
-    match here.get("SSH_ENCRYPTION_KEY").filter(|key| !key.expose_secret().is_empty()) {
+    match here.get("SSH_ENCRYPTION_KEY") {
         Some(other) => ensure!(
             Sealer::new(other, &[]).fingerprint() == manifest.key_fingerprint,
             "SSH_ENCRYPTION_KEY is another than the secrets in the backup are sealed with: unset it, or set it to the one of \
@@ -152,18 +174,30 @@ async fn prepare(wanted: &Restore, head: &Head) -> anyhow::Result<Ready> {
              --env-to /etc/ocore/ocore.env to have it written there, with all other variables"
         ),
     }
-    let is_told = here.get("DATABASE_URL").is_some_and(|url| !url.expose_secret().is_empty());
+    let is_told = here.get("DATABASE_URL").is_some();
     ensure!(
         is_told || wanted.own_postgres || manifest.own_postgres,
         "the backup is of a PostgreSQL that was not oCore's own: set DATABASE_URL to the database to restore into, or give \
          --own-postgres"
     );
     let environment = here.over(&head.environment);
-    let variables = environment.exposed().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let variables = environment
+        .exposed()
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
     let config = Config::from_variables(variables, &Machine::here())?;
+    // Of this process's variables only those that are oCore's.
+    let environment = Environment::from(config.variables.clone());
     let target = Target::open(&config, &Sealer::new(&key, &[])).await?;
     match begin(wanted, &config, &target, manifest).await {
-        Ok(pour) => Ok(Ready { target, manifest: manifest.clone(), environment, files: head.files.clone(), pour }),
+        Ok(pour) => Ok(Ready {
+            target,
+            manifest: manifest.clone(),
+            environment,
+            files: head.files.clone(),
+            pour,
+        }),
         Err(error) => {
             target.close().await;
             Err(error)
@@ -171,7 +205,12 @@ async fn prepare(wanted: &Restore, head: &Head) -> anyhow::Result<Ready> {
     }
 }
 
-async fn begin(wanted: &Restore, config: &Config, target: &Target, manifest: &Manifest) -> anyhow::Result<Pour> {
+async fn begin(
+    wanted: &Restore,
+    config: &Config,
+    target: &Target,
+    manifest: &Manifest,
+) -> anyhow::Result<Pour> {
     let mut conn = target.store.connection().await?;
     let server = snapshot::server(&mut conn).await?;
     let is_empty = restored::is_empty(&mut conn).await?;
@@ -211,8 +250,10 @@ fn write_out(wanted: &Restore, ready: &Ready) -> anyhow::Result<Vec<PathBuf>> {
     }
     if let Some(folder) = &wanted.files_to {
         for (path, content) in &ready.files {
-            let inside: PathBuf =
-                Path::new(path).components().filter(|part| matches!(part, Component::Normal(_))).collect();
+            let inside: PathBuf = Path::new(path)
+                .components()
+                .filter(|part| matches!(part, Component::Normal(_)))
+                .collect();
             let path = folder.join(inside);
             write_new(&path, content)?;
             written.push(path);
@@ -227,7 +268,11 @@ fn write_new(path: &Path, content: &[u8]) -> anyhow::Result<()> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
         file.write_all(content)?;
         file.sync_all()
     };
@@ -257,7 +302,13 @@ async fn settle(target: &Target, manifest: &Manifest, keep_operations: bool) -> 
     let mut conn = target.store.connection().await?;
     let secrets = sealed::check(&mut conn, target.store.sealer()).await?;
     let managed = advice::managed(&mut conn).await?;
-    Ok(Plane { rows, operations, managed, opened: secrets.opened, closed: secrets.closed })
+    Ok(Plane {
+        rows,
+        operations,
+        managed,
+        opened: secrets.opened,
+        closed: secrets.closed,
+    })
 }
 
 fn told(done: &Value) -> String {
@@ -276,10 +327,16 @@ fn told(done: &Value) -> String {
         },
         done["sessionsEnded"],
         done["deliveriesEnded"],
-        done["operations"]["cancelled"].as_u64().unwrap_or(0) + done["operations"]["failed"].as_u64().unwrap_or(0),
+        done["operations"]["cancelled"].as_u64().unwrap_or(0)
+            + done["operations"]["failed"].as_u64().unwrap_or(0),
         done["operations"]["failed"],
     );
-    for path in done["written"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+    for path in done["written"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
         text += &format!("Written: {path}\n");
     }
     text + "What happened since the backup is not known: API keys and members that were taken away since are good again, and \
@@ -295,7 +352,13 @@ pub(crate) async fn take_over(config: Config) -> anyhow::Result<()> {
     let taken = async {
         let mut tx = target.store.begin().await?;
         let epoch = plane::take_over(&mut tx).await?;
-        record_act(&mut tx, "ocore backup take-over", "control_plane.took_over", json!({"epoch": epoch})).await?;
+        record_act(
+            &mut tx,
+            "ocore backup take-over",
+            "control_plane.took_over",
+            json!({"epoch": epoch}),
+        )
+        .await?;
         tx.commit().await.map_err(ocore_store::Error::from)?;
         Ok::<_, ocore_store::Error>(epoch)
     };
@@ -303,6 +366,8 @@ pub(crate) async fn take_over(config: Config) -> anyhow::Result<()> {
     target.close().await;
     let epoch = taken?;
     print(false, &json!(null), || {
-        format!("This control plane has the servers ({epoch}). The other one stands down when it finds that out.")
+        format!(
+            "This control plane has the servers ({epoch}). The other one stands down when it finds that out."
+        )
     })
 }

@@ -2,13 +2,13 @@
 
 use std::{
     fmt, fs,
-    io::{BufReader, Read, Write},
+    io::{Read, Write},
     iter,
     path::Path,
     str::FromStr,
 };
 
-use age::{Decryptor, Encryptor, Identity, IdentityFile, scrypt, stream, x25519};
+use age::{Decryptor, Encryptor, Identity, scrypt, stream, x25519};
 use anyhow::{Context, bail, ensure};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -90,7 +90,11 @@ pub(crate) enum Seal {
 
 impl Seal {
     /// What was asked for, else what is configured.
-    pub(crate) fn of(config: &Backup, recipients: Vec<Recipient>, file: Option<&Path>) -> anyhow::Result<Self> {
+    pub(crate) fn of(
+        config: &Backup,
+        recipients: Vec<Recipient>,
+        file: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         if !recipients.is_empty() {
             return Ok(Self::Recipients(recipients));
         }
@@ -134,7 +138,7 @@ impl Seal {
 
 /// What opens backups.
 pub(crate) enum Identities {
-    Keys(Vec<Box<dyn Identity + Send + Sync>>),
+    Keys(Vec<x25519::Identity>),
     Passphrase(Box<scrypt::Identity>),
 }
 
@@ -142,15 +146,20 @@ impl Identities {
     /// From a file with secret keys, from one with a passphrase, or from the environment.
     pub(crate) fn read(keys: Option<&Path>, phrase: Option<&Path>) -> anyhow::Result<Self> {
         if let Some(path) = keys {
-            let file = fs::File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
-            return Self::of_keys(BufReader::new(file)).with_context(|| {
-                format!("{} holds no secret key such as `ocore backup key` makes", path.display())
+            let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            return Self::of_keys(&text).with_context(|| {
+                format!(
+                    "{} holds no secret key such as `ocore backup key` makes",
+                    path.display()
+                )
             });
         }
         let passphrase = match phrase {
             Some(path) => passphrase(path)?,
             None => match std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) {
-                Some(text) => text.parse().map_err(|why: String| anyhow::anyhow!("{VARIABLE}: {why}"))?,
+                Some(text) => text
+                    .parse()
+                    .map_err(|why: String| anyhow::anyhow!("{VARIABLE}: {why}"))?,
                 None => bail!(
                     "nothing says what opens the backup: give --identity FILE with the secret key, or --passphrase-file FILE"
                 ),
@@ -159,23 +168,30 @@ impl Identities {
         Ok(Self::Passphrase(Box::new(scrypt::Identity::new(passphrase.0))))
     }
 
-    fn of_keys(text: impl std::io::BufRead) -> anyhow::Result<Self> {
-        let keys = IdentityFile::from_buffer(text)?.into_identities()?;
+    /// One in each line; what begins with `#` says something of them.
+    fn of_keys(text: &str) -> anyhow::Result<Self> {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        // Nothing of a line is repeated.
+        let keys: Result<Vec<x25519::Identity>, _> = lines.map(str::parse).collect();
+        let keys = keys.map_err(|why: &str| anyhow::anyhow!("a line is none: {why}"))?;
         ensure!(!keys.is_empty(), "there is none in it");
         Ok(Self::Keys(keys))
     }
 
     /// Decrypts what is read from it. What was changed or cut off is an error when it is come to.
     pub(crate) fn open<R: Read>(&self, input: R) -> anyhow::Result<stream::StreamReader<R>> {
-        let decryptor = Decryptor::new(input).context("it is no backup of oCore, or it was cut off at its very beginning")?;
+        let decryptor = Decryptor::new(input)
+            .context("it is no backup of oCore, or it was cut off at its very beginning")?;
         let opened = match (self, decryptor.is_scrypt()) {
             (Self::Keys(_), true) => bail!("the backup is opened by a passphrase: give --passphrase-file"),
             (Self::Passphrase(_), false) => bail!("the backup is opened by a secret key: give --identity"),
-            (Self::Keys(keys), false) => decryptor.decrypt(keys.iter().map(|key| &**key as &dyn Identity)),
+            (Self::Keys(keys), false) => decryptor.decrypt(keys.iter().map(|key| key as &dyn Identity)),
             (Self::Passphrase(identity), true) => decryptor.decrypt(iter::once(&**identity as &dyn Identity)),
         };
         opened.map_err(|error| match error {
-            age::DecryptError::NoMatchingKeys => anyhow::anyhow!("the backup is not for this key: another opens it"),
+            age::DecryptError::NoMatchingKeys => {
+                anyhow::anyhow!("the backup is not for this key: another opens it")
+            }
             age::DecryptError::DecryptionFailed | age::DecryptError::KeyDecryptionFailed => {
                 anyhow::anyhow!("this does not open the backup: the passphrase or key is another")
             }
@@ -208,7 +224,7 @@ mod tests {
         let pairs = [generate(), generate(), generate()];
         let public = |i: usize| pairs[i].1.parse::<Recipient>().unwrap();
         let file = closed(&Seal::Recipients(vec![public(0), public(1)]));
-        let with = |i: usize| Identities::of_keys(pairs[i].0.expose_secret().as_bytes()).unwrap();
+        let with = |i: usize| Identities::of_keys(pairs[i].0.expose_secret()).unwrap();
         assert_eq!(open(&with(0), &file).unwrap(), b"canary");
         assert_eq!(open(&with(1), &file).unwrap(), b"canary");
         let refused = open(&with(2), &file).unwrap_err().to_string();
@@ -226,7 +242,9 @@ mod tests {
         let file = closed(&Seal::Passphrase(of("correct horse battery").unwrap()));
         let with = |text: &str| Identities::Passphrase(Box::new(scrypt::Identity::new(of(text).unwrap().0)));
         assert_eq!(open(&with("correct horse battery"), &file).unwrap(), b"canary");
-        let refused = open(&with("correct horse batterx"), &file).unwrap_err().to_string();
+        let refused = open(&with("correct horse batterx"), &file)
+            .unwrap_err()
+            .to_string();
         assert!(refused.contains("another"), "{refused}");
     }
 

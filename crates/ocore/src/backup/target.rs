@@ -38,21 +38,39 @@ impl Target {
 
     /// The one that is configured; oCore's own is made where there is none.
     pub(crate) async fn open(config: &Config, sealer: &Sealer) -> anyhow::Result<Self> {
-        if let Some(url) = config.database_direct_url.as_ref().or(config.database_url.as_ref()) {
+        if let Some(url) = config
+            .database_direct_url
+            .as_ref()
+            .or(config.database_url.as_ref())
+        {
             let name = format!("PostgreSQL at {}", shown(url));
             let store = connect(url, sealer, &name).await?;
-            return Ok(Self { store, url: url.clone(), embedded: None, name });
+            return Ok(Self {
+                store,
+                url: url.clone(),
+                embedded: None,
+                name,
+            });
         }
         Self::embedded(&config.data_dir, config, sealer).await
     }
 
     /// A PostgreSQL of oCore's own in a directory.
-    pub(crate) async fn embedded(data_dir: &std::path::Path, config: &Config, sealer: &Sealer) -> anyhow::Result<Self> {
+    pub(crate) async fn embedded(
+        data_dir: &std::path::Path,
+        config: &Config,
+        sealer: &Sealer,
+    ) -> anyhow::Result<Self> {
         let own = Embedded::start(data_dir, config.postgres_programs.as_deref()).await?;
         let name = format!("its own PostgreSQL in {}", own.directory().display());
         let url = own.url();
         match connect(&url, sealer, &name).await {
-            Ok(store) => Ok(Self { store, url, embedded: Some(own), name }),
+            Ok(store) => Ok(Self {
+                store,
+                url,
+                embedded: Some(own),
+                name,
+            }),
             Err(error) => {
                 own.stop().await;
                 Err(error)

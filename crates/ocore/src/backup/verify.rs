@@ -49,10 +49,24 @@ pub(crate) fn verify(file: &Path, identities: &Identities) -> anyhow::Result<Val
 /// The same for people. Of the variables only the names.
 pub(crate) fn told(seen: &Value) -> String {
     let (manifest, names) = (&seen["manifest"], |list: &Value| {
-        let words: Vec<&str> = list.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+        let words: Vec<&str> = list
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        if words.is_empty() {
+            "none".to_owned()
+        } else {
+            words.join(", ")
+        }
     });
-    let rows: i64 = manifest["counts"].as_object().into_iter().flat_map(|all| all.values()).filter_map(Value::as_i64).sum();
+    let rows: i64 = manifest["counts"]
+        .as_object()
+        .into_iter()
+        .flat_map(|all| all.values())
+        .filter_map(Value::as_i64)
+        .sum();
     format!(
         "It is whole: made {} on {} by oCore {}, schema {}, {rows} rows, a dump of {} bytes.\nvariables: {}\nfiles: {}",
         manifest["madeAt"].as_str().unwrap_or_default(),

@@ -47,12 +47,21 @@ pub(crate) async fn run(wanted: Upgrade) -> anyhow::Result<ExitCode> {
     upgraded
 }
 
-async fn upgrade(wanted: &Upgrade, config: &Config, target: &Target, with_backup: bool) -> anyhow::Result<ExitCode> {
+async fn upgrade(
+    wanted: &Upgrade,
+    config: &Config,
+    target: &Target,
+    with_backup: bool,
+) -> anyhow::Result<ExitCode> {
     let review = Review::of(config, &target.store, with_backup).await?;
     let may = review.against().is_empty();
     if wanted.check || !may {
         say(wanted.json, &review.json(), || review.told())?;
-        return Ok(if may { ExitCode::SUCCESS } else { ExitCode::from(NO_GO) });
+        return Ok(if may {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(NO_GO)
+        });
     }
     let done = lift(config, &target.store, &target.url, with_backup).await?;
     let file = done.as_ref().and_then(|done| done.file.as_ref());
@@ -86,7 +95,11 @@ fn say(json: bool, document: &serde_json::Value, told: impl FnOnce() -> String) 
 }
 
 /// Brings a database to this version when it is not, with a backup before it where that is configured.
-pub(crate) async fn bring_up_to_date(config: &Config, store: &Store, url: &SecretString) -> anyhow::Result<()> {
+pub(crate) async fn bring_up_to_date(
+    config: &Config,
+    store: &Store,
+    url: &SecretString,
+) -> anyhow::Result<()> {
     let done = lift(config, store, url, config.upgrade_backup).await?;
     if let Some(file) = done.and_then(|done| done.file) {
         tracing::info!(file = %file.display(), "a backup was made before the schema was changed: `ocore backup restore` is the way back");
@@ -115,7 +128,11 @@ async fn lift(
         return Ok(None);
     }
     let against = review.against();
-    ensure!(against.is_empty(), "this version may not change the database now: {}", against.join("; "));
+    ensure!(
+        against.is_empty(),
+        "this version may not change the database now: {}",
+        against.join("; ")
+    );
     let done = match review::wish(config)? {
         Some(wish) if with_backup => Some(backup(config, store, url, wish).await?),
         Some(_) => None,
@@ -130,7 +147,10 @@ async fn lift(
     let changed = migrate(store.pool()).await.map_err(ocore_domain::Problem::from);
     turn.rollback().await.map_err(ocore_store::Error::from)?;
     changed.with_context(|| match done.as_ref().and_then(|done| done.file.as_ref()) {
-        Some(file) => format!("the schema could not be changed; what was before is in {}", file.display()),
+        Some(file) => format!(
+            "the schema could not be changed; what was before is in {}",
+            file.display()
+        ),
         None => "the schema could not be changed".to_owned(),
     })?;
     Ok(done)

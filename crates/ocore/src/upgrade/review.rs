@@ -20,7 +20,9 @@ const FRESH: TimeDelta = TimeDelta::hours(24);
 
 /// How a backup is made before an upgrade, where that is configured.
 pub(super) fn wish(config: &Config) -> anyhow::Result<Option<Wish>> {
-    let (Some(seal), Some(dir)) = (Seal::configured(&config.backup), &config.backup.dir) else { return Ok(None) };
+    let (Some(seal), Some(dir)) = (Seal::configured(&config.backup), &config.backup.dir) else {
+        return Ok(None);
+    };
     Ok(Some(Wish {
         cause: Cause::Upgrade,
         to: Destination::Folder(Folder::open(Some(dir.clone()))?),
@@ -57,11 +59,17 @@ impl Review {
         Ok(Self {
             server: snapshot::server(&mut conn).await?,
             processes: schema::processes(&mut conn).await?,
-            last_backup: standing.last_good.map(|at| (at, standing.last_bytes.unwrap_or(0))),
+            last_backup: standing
+                .last_good
+                .map(|at| (at, standing.last_bytes.unwrap_or(0))),
             wants_backup,
             has_way: Seal::configured(&config.backup).is_some() && config.backup.dir.is_some(),
             free_for_backup: config.backup.dir.as_deref().and_then(free),
-            free_for_database: config.database_url.is_none().then(|| free(&config.data_dir)).flatten(),
+            free_for_database: config
+                .database_url
+                .is_none()
+                .then(|| free(&config.data_dir))
+                .flatten(),
             schema,
         })
     }
@@ -84,9 +92,15 @@ impl Review {
             return against;
         }
         for migration in &self.schema.pending {
-            let Some(since) = migration.contract_since else { continue };
-            let old: Vec<String> =
-                self.processes.iter().filter(|process| !process.survives(migration)).map(named).collect();
+            let Some(since) = migration.contract_since else {
+                continue;
+            };
+            let old: Vec<String> = self
+                .processes
+                .iter()
+                .filter(|process| !process.survives(migration))
+                .map(named)
+                .collect();
             if !old.is_empty() {
                 against.push(format!(
                     "{} ({}) takes away what processes before {since} use, and there are {}: end those first",
@@ -119,7 +133,10 @@ impl Review {
 
     /// What a backup may take: a tenth more than the last one, or all of the database.
     fn needed(&self) -> u64 {
-        let last = self.last_backup.map(|(_, bytes)| bytes + bytes / 10).filter(|bytes| *bytes > 0);
+        let last = self
+            .last_backup
+            .map(|(_, bytes)| bytes + bytes / 10)
+            .filter(|bytes| *bytes > 0);
         u64::try_from(last.unwrap_or(self.server.bytes)).unwrap_or(0)
     }
 
@@ -127,7 +144,10 @@ impl Review {
     fn beside(&self) -> Vec<String> {
         let database = u64::try_from(self.server.bytes).unwrap_or(0);
         let mut beside = Vec::new();
-        if let Some(free) = self.free_for_database.filter(|free| !self.is_up_to_date() && *free < database) {
+        if let Some(free) = self
+            .free_for_database
+            .filter(|free| !self.is_up_to_date() && *free < database)
+        {
             beside.push(format!(
                 "the database has {}, and {} are free beside it: a migration that rewrites a table may need as much as that has",
                 size(database),
@@ -135,10 +155,16 @@ impl Review {
             ));
         }
         let own = Version::own();
-        let other = self.processes.iter().filter(|one| one.version.as_deref().and_then(|v| v.parse().ok()) != Some(own));
+        let other = self
+            .processes
+            .iter()
+            .filter(|one| one.version.as_deref().and_then(|v| v.parse().ok()) != Some(own));
         let other: Vec<String> = other.map(named).collect();
         if !other.is_empty() {
-            beside.push(format!("of another version are {}; they go on beside what is only added", other.join(", ")));
+            beside.push(format!(
+                "of another version are {}; they go on beside what is only added",
+                other.join(", ")
+            ));
         }
         beside
     }
@@ -175,7 +201,9 @@ impl Review {
         let mut lines = vec![format!(
             "oCore {}, on a database of the schema {}.",
             env!("CARGO_PKG_VERSION"),
-            self.schema.version.map_or_else(|| "none".to_owned(), |version| version.to_string())
+            self.schema
+                .version
+                .map_or_else(|| "none".to_owned(), |version| version.to_string())
         )];
         if self.is_up_to_date() {
             lines.push("Nothing is to be changed.".to_owned());
@@ -185,9 +213,14 @@ impl Review {
                 || "expand: processes of the version before go on".to_owned(),
                 |since| format!("contract: processes before {since} do not go on"),
             );
-            lines.push(format!("  {} {} ({kind})", migration.version, migration.description));
+            lines.push(format!(
+                "  {} {} ({kind})",
+                migration.version, migration.description
+            ));
         }
-        let last = self.last_backup.map_or_else(|| "none is recorded".to_owned(), |(at, _)| at.to_rfc3339());
+        let last = self
+            .last_backup
+            .map_or_else(|| "none is recorded".to_owned(), |(at, _)| at.to_rfc3339());
         lines.push(format!("The last good backup: {last}."));
         lines.extend(self.beside().into_iter().map(|line| format!("Note: {line}.")));
         let against = self.against();
@@ -206,7 +239,10 @@ fn described(migration: &Migration) -> Value {
 }
 
 fn named(process: &Process) -> String {
-    let version = process.version.as_deref().unwrap_or("a version that does not tell");
+    let version = process
+        .version
+        .as_deref()
+        .unwrap_or("a version that does not tell");
     format!("{} on {} ({version})", process.pid, process.host)
 }
 
@@ -219,7 +255,11 @@ fn free(path: &Path) -> Option<u64> {
 
 fn size(bytes: u64) -> String {
     let mib = bytes.div_ceil(1 << 20);
-    if mib < 10_240 { format!("{mib} MiB") } else { format!("{} GiB", mib / 1024) }
+    if mib < 10_240 {
+        format!("{mib} MiB")
+    } else {
+        format!("{} GiB", mib / 1024)
+    }
 }
 
 #[cfg(test)]
@@ -242,7 +282,11 @@ mod tests {
             seen_at: Utc::now(),
         };
         Review {
-            schema: State { version: Some(1), pending, ahead: Vec::new() },
+            schema: State {
+                version: Some(1),
+                pending,
+                ahead: Vec::new(),
+            },
             server: Server {
                 version_number: 170_004,
                 database: "ocore".to_owned(),
@@ -269,7 +313,10 @@ mod tests {
     fn what_takes_away_waits_for_old_processes_to_end() {
         let mut review = review(vec![migration(Some("0.3.0"))]);
         let against = review.against();
-        assert!(against[0].contains("end those first") && against[0].contains("does not tell"), "{against:?}");
+        assert!(
+            against[0].contains("end those first") && against[0].contains("does not tell"),
+            "{against:?}"
+        );
         assert!(!against[0].contains("0.3.0)"), "{against:?}");
         assert_eq!(review.json()["processes"][1]["survives"], false);
         review.processes.pop();
