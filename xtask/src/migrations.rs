@@ -30,6 +30,7 @@ pub(crate) fn check() -> Result<()> {
     let folder = migrations();
     let mut faults = Vec::new();
     let mut judged = 0;
+    let mut plain = Indexes::new();
     let mut names: Vec<String> = fs::read_dir(&folder)?
         .flatten()
         .filter_map(|entry| entry.file_name().into_string().ok())
@@ -45,12 +46,13 @@ pub(crate) fn check() -> Result<()> {
             .unwrap_or_default()
             .parse()
             .with_context(|| format!("{name} has no number"))?;
-        if number <= PROMISED_AFTER {
-            continue;
+        let sql = fs::read_to_string(folder.join(name))?;
+        if number > PROMISED_AFTER {
+            judged += 1;
+            let found = faults_of(&sql, &plain).with_context(|| name.clone())?;
+            faults.extend(found.into_iter().map(|fault| format!("  {name}: {fault}")));
         }
-        judged += 1;
-        let found = faults_of(&fs::read_to_string(folder.join(name))?).with_context(|| name.clone())?;
-        faults.extend(found.into_iter().map(|fault| format!("  {name}: {fault}")));
+        plain.extend(plain_indexes(&sql).with_context(|| name.clone())?);
     }
     if !faults.is_empty() {
         bail!(
@@ -63,8 +65,25 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
-/// What a migration takes away; nothing, when it says so itself.
-fn faults_of(sql: &str) -> Result<Vec<String>> {
+/// The names of indexes that nothing but speed depends on.
+type Indexes = BTreeSet<String>;
+
+/// The indexes that a migration makes and that are not unique.
+fn plain_indexes(sql: &str) -> Result<Indexes> {
+    let of = |statement: Vec<String>| {
+        let is_plain = statement.first().is_some_and(|word| word == "create")
+            && statement.get(1).is_some_and(|word| word == "index");
+        let words = ["create", "index", "concurrently", "if", "not", "exists"];
+        statement
+            .into_iter()
+            .filter(|_| is_plain)
+            .find(|word| !words.contains(&word.as_str()))
+    };
+    Ok(statements(sql)?.into_iter().filter_map(of).collect())
+}
+
+/// What a migration takes away; nothing, when it says so itself. `plain` are the indexes of before that are not unique.
+fn faults_of(sql: &str, plain: &Indexes) -> Result<Vec<String>> {
     if let Some(version) = sql.lines().find_map(|line| line.trim().strip_prefix(CONTRACT)) {
         let numbers: Vec<_> = version.trim().split('.').collect();
         let is_version = numbers.len() == 3 && numbers.iter().all(|number| number.parse::<u32>().is_ok());
@@ -74,7 +93,7 @@ fn faults_of(sql: &str) -> Result<Vec<String>> {
             vec![format!("`{}` is no version such as 0.3.0", version.trim())]
         });
     }
-    let mut made = BTreeSet::new();
+    let mut made: BTreeSet<String> = plain.iter().map(|name| format!("index {name}")).collect();
     let mut faults = Vec::new();
     judge(sql, &mut made, &mut faults)?;
     Ok(faults)
@@ -282,7 +301,7 @@ mod tests {
     use super::*;
 
     fn is_refused(sql: &str) -> bool {
-        !faults_of(sql).unwrap().is_empty()
+        !faults_of(sql, &Indexes::new()).unwrap().is_empty()
     }
 
     #[test]
@@ -305,7 +324,7 @@ mod tests {
             "insert into settings values ('x'); update servers set note = 'y' where note is null;",
             "create view v as select 1; drop view v;",
         ] {
-            assert_eq!(faults_of(good).unwrap(), [""; 0], "{good}");
+            assert_eq!(faults_of(good, &Indexes::new()).unwrap(), [""; 0], "{good}");
         }
     }
 
@@ -346,6 +365,14 @@ mod tests {
         ] {
             assert!(is_refused(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_index_that_is_not_unique_is_only_slower_to_be_without() {
+        let before = "create index a_open on a (x) where y; create unique index a_name on a (name);";
+        let plain = plain_indexes(before).unwrap();
+        assert_eq!(faults_of("drop index a_open;", &plain).unwrap(), [""; 0]);
+        assert_eq!(faults_of("drop index if exists a_name;", &plain).unwrap().len(), 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     thread,
@@ -146,6 +147,13 @@ impl Drop for Serve {
     }
 }
 
+/// A directory in which PostgreSQL's own user finds its way.
+fn folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    dir
+}
+
 fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
@@ -189,7 +197,7 @@ const UNDER_WAY: &str = "
 
 #[test]
 fn a_backup_is_made_tried_out_and_restored_on_a_machine_that_has_nothing() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let at = |name: &str| dir.path().join(name);
     let compose = at("compose.yml");
     fs::write(&compose, "canary: of-a-file\n").unwrap();
@@ -303,7 +311,7 @@ fn a_backup_is_made_tried_out_and_restored_on_a_machine_that_has_nothing() {
 
 #[tokio::test]
 async fn without_a_superuser_and_before_a_change_of_the_schema() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let at = |name: &str| dir.path().join(name);
     // Somebody else's PostgreSQL: oCore owns a database there, and may do nothing beside.
     let rented = Embedded::start(&at("rented"), None).await.unwrap();

@@ -17,8 +17,11 @@ use super::{
     programs::Programs,
 };
 
-/// Lines that newer programs write and older servers refuse. They come before any data.
-const NOT_FOR: &[(&str, u32)] = &[("SET transaction_timeout = 0;", 17)];
+/// Lines that servers before a version refuse, or that make what every database has. They come before any data.
+const REFUSED: &[(&str, u32)] = &[
+    ("SET transaction_timeout = 0;", 17),
+    ("CREATE SCHEMA public;", u32::MAX),
+];
 /// How many lines come before any data, at most.
 const HEAD: usize = 100;
 
@@ -172,7 +175,7 @@ fn pump(from: ChildStdout, into: ChildStdin, first: &str, major: u32) -> io::Res
         if from.read_until(b'\n', &mut line)? == 0 {
             break;
         }
-        let is_refused = NOT_FOR
+        let is_refused = REFUSED
             .iter()
             .any(|(text, since)| major < *since && line.trim_ascii_end() == text.as_bytes());
         if !is_refused {
