@@ -8,6 +8,7 @@ mod contract;
 mod db;
 mod demo;
 mod images;
+mod migrations;
 mod openapi;
 mod postgres;
 mod process;

@@ -24,6 +24,7 @@ pub(crate) fn migrations() -> PathBuf {
 
 /// Renews `.sqlx/` from a real database; with `check` only says whether that would change it.
 pub(crate) fn command(check: bool) -> Result<()> {
+    crate::migrations::check()?;
     let fresh = tempfile::tempdir()?;
     describe(fresh.path())?;
     let committed = workspace::root().join(".sqlx");

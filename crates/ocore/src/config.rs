@@ -24,8 +24,10 @@ use ocore_operations::{AgentSource, Bounds, Roles};
 use ocore_sso::{Login, Provider};
 use ocore_store::{connect::Address, metrics::Retention};
 use secrecy::{ExposeSecret, SecretString};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use tracing_subscriber::EnvFilter;
+
+use crate::backup::{Passphrase, Recipient};
 
 /// The least length of a secret in characters.
 const SECRET_MIN: usize = 32;
@@ -110,8 +112,32 @@ pub(crate) struct Config {
     pub(crate) logins: Vec<Arc<dyn Login>>,
     /// What agents are given.
     agents: AgentSource,
+    /// Backups of oCore's own database.
+    pub(crate) backup: Backup,
+    /// Whether a backup is made before a newer version changes the schema.
+    pub(crate) upgrade_backup: bool,
+    /// Every variable that was read, for whoever has to start oCore elsewhere.
+    pub(crate) variables: Variables,
     /// What is odd and no fault.
     pub(crate) warnings: Vec<String>,
+}
+
+/// Variables by name. All of them are taken for secrets.
+pub(crate) type Variables = BTreeMap<String, SecretString>;
+
+/// How backups of oCore's own database are made.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Backup {
+    /// Where they are kept.
+    pub(crate) dir: Option<PathBuf>,
+    /// The public keys of those who open them.
+    pub(crate) recipients: Vec<Recipient>,
+    /// What opens them, where there are no such keys.
+    pub(crate) passphrase: Option<Passphrase>,
+    /// How many are kept.
+    pub(crate) keep: Option<u32>,
+    /// Files that go with them.
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// Somebody who takes mails to people, if there is one.
@@ -180,12 +206,14 @@ impl fmt::Display for Faults {
 impl Config {
     /// The configuration in this process's environment.
     pub(crate) fn from_environment() -> Result<Self, Faults> {
-        let machine = Machine {
-            root: nix::unistd::geteuid().is_root(),
-            cores: std::thread::available_parallelism()
-                .map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
-        };
-        Self::from_variables(environment(), &machine)
+        Self::from_variables(environment(), &Machine::here())
+    }
+
+    /// The same for what needs no secret of the installation: only where programs and files are.
+    pub(crate) fn of_tools() -> Result<Self, Faults> {
+        let mut variables = environment();
+        variables.insert("ENVIRONMENT".to_owned(), "development".to_owned());
+        Self::from_variables(variables, &Machine::here())
     }
 
     /// The configuration in a set of variables. An empty variable is one that is not set.
@@ -256,6 +284,9 @@ impl Config {
             telegram_url: read.origin("OCORE_TELEGRAM_URL"),
             logins: read.logins(),
             agents: read.agents(),
+            backup: read.backup(),
+            upgrade_backup: read.on_or_off("OCORE_UPGRADE_BACKUP"),
+            variables: read.taken(),
             warnings: read.unknown(),
         };
         read.end(config)
@@ -303,10 +334,7 @@ impl Config {
     pub(crate) fn installation(&self) -> io::Result<Settings> {
         Ok(Settings {
             app_url: self.app_url(),
-            jwt_secret: match &self.jwt_secret {
-                Some(secret) => secret.clone(),
-                None => self.encryption_key()?,
-            },
+            jwt_secret: self.token_secret()?,
             access_expiry: self.access_expiry,
             refresh_expiry: self.refresh_expiry,
             proxies: Proxies(self.proxies),
@@ -314,6 +342,14 @@ impl Config {
             signup: self.signup,
             development: self.development,
         })
+    }
+
+    /// What access tokens are signed with.
+    pub(crate) fn token_secret(&self) -> io::Result<SecretString> {
+        match &self.jwt_secret {
+            Some(secret) => Ok(secret.clone()),
+            None => self.encryption_key(),
+        }
     }
 
     /// The key that secrets at rest are sealed with. In development, where none is configured, one is made and kept in
@@ -331,6 +367,26 @@ impl Config {
             }),
         }
     }
+}
+
+impl Machine {
+    /// This one.
+    pub(crate) fn here() -> Self {
+        Self {
+            root: nix::unistd::geteuid().is_root(),
+            cores: std::thread::available_parallelism()
+                .map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
+        }
+    }
+}
+
+/// What a secret is told apart by. It is told of nothing else, so that a short one cannot be tried out by it.
+pub(crate) fn token_fingerprint(secret: &SecretString) -> String {
+    let mut told = [0; 32];
+    let expanded = Hkdf::<Sha256>::new(None, secret.expose_secret().as_bytes())
+        .expand(b"ocore jwt secret fingerprint", &mut told);
+    debug_assert!(expanded.is_ok());
+    hex::encode(&Sha256::digest(told)[..4])
 }
 
 /// Whether a site's address means the very machine that asks for it.
@@ -532,6 +588,75 @@ impl Reader {
                 true
             }
         }
+    }
+
+    fn backup(&mut self) -> Backup {
+        const RECIPIENTS: &str = "OCORE_BACKUP_RECIPIENTS";
+        const PASSPHRASE: &str = "OCORE_BACKUP_PASSPHRASE";
+        const FILES: &str = "OCORE_BACKUP_FILES";
+        let mut recipients = Vec::new();
+        for text in self.list(RECIPIENTS) {
+            match text.parse::<Recipient>() {
+                Ok(recipient) => recipients.push(recipient),
+                Err(why) => {
+                    let what = format!("has a key that cannot be used: {why}");
+                    self.fault(
+                        RECIPIENTS,
+                        &what,
+                        "Use public keys, with commas between them: `ocore backup key` makes a pair.",
+                    );
+                }
+            }
+        }
+        let passphrase = self.text(PASSPHRASE).and_then(|text| {
+            text.parse::<Passphrase>()
+                .map_err(|why| self.fault(PASSPHRASE, &format!("cannot be used: {why}"), "Use a longer one."))
+                .ok()
+        });
+        if passphrase.is_some() && !recipients.is_empty() {
+            let mend = "Set one of them: a backup is opened by keys or by a passphrase.";
+            self.fault(PASSPHRASE, "is set beside OCORE_BACKUP_RECIPIENTS", mend);
+        }
+        let files: Vec<PathBuf> = self.list(FILES).into_iter().map(PathBuf::from).collect();
+        for path in files.iter().filter(|path| !path.is_absolute()) {
+            self.fault(
+                FILES,
+                &format!("names `{}`", path.display()),
+                "Use absolute paths, with commas between them.",
+            );
+        }
+        Backup {
+            dir: self.path("OCORE_BACKUP_DIR"),
+            recipients,
+            passphrase,
+            keep: self.keep(),
+            files,
+        }
+    }
+
+    fn keep(&mut self) -> Option<u32> {
+        match self.number("OCORE_BACKUP_KEEP", 0..=10_000, 0) {
+            0 => None,
+            number => Some(number),
+        }
+    }
+
+    /// What stands between commas.
+    fn list(&mut self, name: &'static str) -> Vec<String> {
+        let text = self.text(name).unwrap_or_default();
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts.map(str::to_owned).collect()
+    }
+
+    /// Every variable that was asked for and is set. Where people live is the machine's.
+    fn taken(&self) -> Variables {
+        self.known
+            .iter()
+            .filter(|name| **name != "HOME")
+            .filter_map(|name| self.variables.get_key_value(*name))
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| (name.clone(), value.as_str().into()))
+            .collect()
     }
 
     fn quotas(&mut self) -> Quotas {
@@ -989,6 +1114,12 @@ mod tests {
             ("OCORE_SHUTDOWN_GRACE", "-1"),
             ("OCORE_WEBHOOK_ALLOW_PRIVATE", "maybe"),
             ("OCORE_DASHBOARD", "maybe"),
+            ("OCORE_BACKUP_DIR", "backups"),
+            ("OCORE_BACKUP_RECIPIENTS", "AGE-SECRET-KEY-canary"),
+            ("OCORE_BACKUP_PASSPHRASE", "canary"),
+            ("OCORE_BACKUP_KEEP", "-1"),
+            ("OCORE_BACKUP_FILES", "etc/ocore"),
+            ("OCORE_UPGRADE_BACKUP", "maybe"),
             ("OCORE_TELEGRAM_URL", "canary"),
             ("PG_BIN", "bin"),
         ];

@@ -11,12 +11,12 @@ use ocore_store::{
     Sealer, Store,
     connect::{Address, Way, failure},
     embedded::Embedded,
-    metrics, migrate,
+    metrics,
     notifications::Notifications,
 };
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::config::Config;
+use crate::{config::Config, upgrade};
 
 /// The pause between two attempts to reach the database.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -102,9 +102,8 @@ impl Database {
     }
 
     async fn bring_up_to_date(&self, config: &Config) -> anyhow::Result<()> {
-        migrate(self.direct.as_ref().unwrap_or(&self.store).pool())
-            .await
-            .map_err(Problem::from)?;
+        let way = config.database_direct_url.as_ref().unwrap_or(&self.address);
+        upgrade::bring_up_to_date(config, self.direct.as_ref().unwrap_or(&self.store), way.url()).await?;
         let mut conn = self.store.connection().await.map_err(Problem::from)?;
         metrics::set_retention(&mut conn, &config.metrics_retention)
             .await

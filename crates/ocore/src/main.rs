@@ -1,6 +1,7 @@
 //! `ocore`: the control plane (`ocore serve`) and a command line for its API.
 
 mod admin;
+mod backup;
 mod cli;
 mod config;
 mod database;
@@ -9,6 +10,7 @@ mod health;
 mod openapi;
 mod serve;
 mod setup;
+mod upgrade;
 
 use std::{
     env,
@@ -49,6 +51,11 @@ enum Command {
     /// oCore's own database, looked at on the machine that runs `ocore serve`, with its environment.
     #[command(subcommand)]
     Database(DatabaseCommand),
+    /// Backups of oCore's own database and secrets, on the machine that runs `ocore serve`, with its environment.
+    #[command(subcommand)]
+    Backup(backup::Command),
+    /// Bring the database to this version: what that takes is looked at, a backup is made, and the schema is changed.
+    Upgrade(upgrade::Upgrade),
     /// Print the description of the API (`OpenAPI`, as JSON).
     Openapi,
     /// Print a completion script for a shell.
@@ -156,6 +163,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let checked = database::check::run(Config::from_environment()?, memory, json);
             return runtime()?.block_on(checked);
         }
+        Command::Backup(command) => runtime()?.block_on(backup::run(command))?,
+        Command::Upgrade(wanted) => return runtime()?.block_on(upgrade::run(wanted)),
         Command::Openapi => writeln!(io::stdout(), "{}", openapi::document()?)?,
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "ocore", &mut io::stdout());

@@ -12,7 +12,11 @@ use ocore_api::{Api, Installation};
 use ocore_domain::OrganizationId;
 use ocore_notify::Notifier;
 use ocore_operations::{Hands, Runtime, RuntimeConfig, faults};
-use ocore_store::api_keys::{self, NewApiKey};
+use ocore_store::{
+    Store,
+    api_keys::{self, NewApiKey},
+    plane,
+};
 use secrecy::ExposeSecret;
 use tokio::{
     net::TcpListener,
@@ -36,6 +40,9 @@ const STREAMS: Duration = Duration::from_secs(5);
 /// How long mails that are under way may take to arrive at the end.
 const MAILS: Duration = Duration::from_secs(5);
 
+/// How often it is looked whether another control plane has the servers now.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// Serves until told to stop.
 pub(crate) async fn run(mut config: Config) -> anyhow::Result<()> {
     start_log(&config.log, config.log_format)?;
@@ -56,6 +63,7 @@ pub(crate) async fn run(mut config: Config) -> anyhow::Result<()> {
 }
 
 async fn serve(config: &mut Config, database: &Database, mut asked: Asked) -> anyhow::Result<()> {
+    refuse_superseded(&database.store).await?;
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|error| deaf(config.listen, &error))?;
@@ -110,24 +118,34 @@ async fn serve(config: &mut Config, database: &Database, mut asked: Asked) -> an
         database.name
     ))?;
 
-    asked.heard().await;
+    let superseded = tokio::select! {
+        () = asked.heard() => None,
+        superseded = superseded(&database.store) => Some(superseded),
+    };
+    // What it does on servers is another's now: nothing goes on.
+    let (delay, grace) = if superseded.is_some() {
+        (Duration::ZERO, Duration::ZERO)
+    } else {
+        (config.shutdown_delay, config.shutdown_grace)
+    };
     tracing::info!(
-        delay = ?config.shutdown_delay, grace = ?config.shutdown_grace,
+        ?delay,
+        ?grace,
         "stopping: requests are answered for the delay, running steps may end within the grace; a second signal ends at once"
     );
     tokio::spawn(async move {
         asked.heard().await;
         process::exit(1);
     });
-    let until = Instant::now() + config.shutdown_delay + config.shutdown_grace;
+    let until = Instant::now() + delay + grace;
     // Who sends requests hears of it, and has the time to send them elsewhere.
     hands.leave();
     let no_more_requests = async {
-        sleep(config.shutdown_delay).await;
+        sleep(delay).await;
         stopping.cancel();
     };
     // What is at work needs no requests, and other processes take the rest up meanwhile.
-    tokio::join!(runtime.shutdown(config.shutdown_grace), no_more_requests);
+    tokio::join!(runtime.shutdown(grace), no_more_requests);
     // The last: an open page has been told all along, and now asks for its stream elsewhere.
     closing.cancel();
     let patience = STREAMS.max(until.saturating_duration_since(Instant::now()));
@@ -135,7 +153,37 @@ async fn serve(config: &mut Config, database: &Database, mut asked: Asked) -> an
     if timeout(MAILS, post.empty()).await.is_err() {
         tracing::warn!("mails that were under way at the end were not sent");
     }
-    Ok(())
+    superseded.map_or(Ok(()), Err)
+}
+
+/// Waits until another control plane of this installation has the servers.
+async fn superseded(store: &Store) -> anyhow::Error {
+    loop {
+        sleep(LOOK).await;
+        if let Err(error) = refuse_superseded(store).await {
+            return error;
+        }
+    }
+}
+
+/// Fails where another one was restored from a backup of this one, and has the servers.
+async fn refuse_superseded(store: &Store) -> anyhow::Result<()> {
+    let seen = async { plane::get(&mut *store.connection().await?).await }.await;
+    match seen {
+        Ok(plane) => match plane.superseded_by {
+            Some(by) => Err(anyhow::anyhow!(
+                "another control plane was restored from a backup of this one, and has the servers ({by} after {}). If this \
+                 one is to have them, end the other and run `ocore backup take-over` here",
+                plane.epoch
+            )),
+            None => Ok(()),
+        },
+        // A database that does not answer just now says nothing of it.
+        Err(error) => {
+            tracing::debug!(%error, "it could not be looked whether another control plane has the servers");
+            Ok(())
+        }
+    }
 }
 
 /// The API, and the dashboard at every path that is not the API's. Files are neither counted nor limited nor logged. Where

@@ -1,6 +1,7 @@
 //! What oCore does to the world: one file per operation, each a table of steps; the worker that runs them, and the
 //! observer that looks at what runs.
 
+pub mod after_restore;
 pub mod agent_install;
 pub mod agent_remove;
 pub mod agent_rotate;
@@ -11,6 +12,7 @@ mod command;
 mod engine;
 mod expiry;
 pub mod faults;
+mod fence;
 mod hands;
 pub mod instance_create;
 pub mod instance_delete;
@@ -37,6 +39,7 @@ mod runtime;
 pub mod server_drain;
 pub mod server_remove;
 pub mod server_validate;
+mod strangers;
 mod worker;
 
 pub use agent_source::{AGENT_VERSION, AgentSource};

@@ -23,10 +23,11 @@ use tokio::{
 };
 
 use crate::{
-    Hands,
+    Hands, fence,
     leader::Duty,
     parts::{self, health, postgres},
     server_validate::BOOT_ID,
+    strangers::{self, Stranger},
 };
 
 /// Servers looked at at once.
@@ -55,6 +56,8 @@ struct Seen {
     boot_id: String,
     /// Each with the status that the instance had when it was looked at; or why Docker does not tell.
     observations: Result<Vec<(InstanceStatus, Observation)>, Problem>,
+    /// Containers of instances that are not known to be here.
+    strangers: Vec<Stranger>,
 }
 
 impl Observer {
@@ -124,7 +127,10 @@ async fn look_and_note(hands: &Hands, server: &Server, turns: &Semaphore) -> Res
                 ))
             };
             let looked = timeout(LIMIT, look_at(hands, &*host, server)).await;
-            let observations = looked.unwrap_or_else(|_| late());
+            let (observations, strangers) = looked.unwrap_or_else(|_| late()).map_or_else(
+                |problem| (Err(problem), Vec::new()),
+                |(observations, strangers)| (Ok(observations), strangers),
+            );
             if let Err(problem) = &observations
                 && !is_dockers(problem)
             {
@@ -134,6 +140,7 @@ async fn look_and_note(hands: &Hands, server: &Server, turns: &Semaphore) -> Res
                 at,
                 boot_id,
                 observations,
+                strangers,
             };
             note(hands, server, seen).await
         }
@@ -205,15 +212,18 @@ async fn look_at(
     hands: &Hands,
     host: &dyn Host,
     server: &Server,
-) -> Result<Vec<(InstanceStatus, Observation)>, Problem> {
+) -> Result<(Vec<(InstanceStatus, Observation)>, Vec<Stranger>), Problem> {
     let engine = host.engine().await?;
+    fence::look(hands, &engine).await?;
     let instances = instances::on_server(&mut *hands.store().connection().await?, server.id).await?;
+    let here: HashSet<_> = instances.iter().map(|instance| instance.id).collect();
     let meant: Vec<Instance> = instances
         .into_iter()
         .filter(|instance| !instance.status.is_changing())
         .collect();
     // Also without instances: whether Docker answers is worth knowing before there is one.
     let containers = engine.containers(&parts::server_labels(server.id)).await?;
+    let strangers = strangers::candidates(&containers, &here);
     let databases = databases(&engine, &meant).await;
     let mut looks = Vec::with_capacity(meant.len());
     for instance in &meant {
@@ -225,7 +235,8 @@ async fn look_at(
         let seen = observe(host, instance, container, databases.as_ref());
         looks.push(seen.map(|seen| (instance.status, seen)).boxed());
     }
-    Ok(stream::iter(looks).buffer_unordered(AT_ONCE).collect().await)
+    let looks = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
+    Ok((looks, strangers))
 }
 
 /// The databases of all instances in one go: those named in the answer answered.
@@ -378,6 +389,7 @@ async fn note(hands: &Hands, server: &Server, seen: Seen) -> Result<(), Problem>
         valid.push(seen);
     }
     instances::observe(&mut tx, &valid).await?;
+    strangers::tell(&mut tx, server, &seen.strangers).await?;
     tx.commit().await.map_err(ocore_store::Error::from)?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     agent_remove, command,
     engine::{Ctx, Definition, Settle, secs, step},
+    fence,
     parts::{agent, postgres, template},
 };
 
@@ -156,6 +157,7 @@ async fn remove_postgres(ctx: &Ctx) -> Result<(), Problem> {
         }
         Err(problem) => return Err(problem),
     };
+    fence::unmark(ctx.hands(), &engine).await?;
     postgres::remove(&engine, &server).await?;
     template::remove_all(&engine, &server).await
 }

@@ -48,6 +48,28 @@ pub async fn record(
     changes::tell(conn, &[(organization.uuid(), topics)]).await
 }
 
+/// The same, unless it was noted in these very words before.
+pub async fn record_once(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    subject: (&str, Uuid),
+    kind: &str,
+    message: &str,
+) -> Result<()> {
+    let is_noted = sqlx::query_scalar!(
+        r#"select exists (select from activity where subject_id = $1 and kind = $2 and message = $3) as "is_noted!""#,
+        subject.1,
+        kind,
+        message,
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    if is_noted {
+        return Ok(());
+    }
+    record(conn, organization, subject, kind, message).await
+}
+
 /// What happened, newest first, to one subject or to all.
 pub async fn list(
     conn: &mut PgConnection,

@@ -500,6 +500,16 @@ pub async fn transition(
     Ok(to)
 }
 
+/// Whether there ever was an instance of this id.
+pub async fn is_known(conn: &mut PgConnection, id: InstanceId) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (select from instances where id = $1) as "is_known!""#,
+        id as InstanceId
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// Notes the ports an instance was given, or that it has none.
 pub async fn set_ports(conn: &mut PgConnection, id: InstanceId, ports: Option<(u16, u16)>) -> Result<()> {
     sqlx::query!(

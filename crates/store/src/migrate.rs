@@ -3,17 +3,21 @@
 use ocore_domain::{Code, Problem};
 use sqlx::{Connection, PgPool, migrate::Migrator};
 
-use crate::Result;
-
-static MIGRATIONS: Migrator = sqlx::migrate!();
+use crate::{
+    Result,
+    schema::{self, MIGRATIONS},
+};
 
 /// What the advisory lock of migrations is named.
 const LOCK: i64 = 0x0c0e_0516;
 
-/// Makes the role that requests run as and runs the migrations that have not run, one process at a time.
+/// Makes what oCore requires and runs the migrations that have not run, one process at a time.
+///
+/// A database of a newer version is used as it is when what that version did leaves this one what it needs, and refused
+/// when not.
 pub async fn migrate(pool: &PgPool) -> Result<()> {
-    suggest_uuid_ossp(pool).await?;
-    require_tenant_role(pool).await?;
+    require(pool).await?;
+    schema::state(&mut *pool.acquire().await?).await?.survives()?;
     // Processes that start together wait for one another. The lock is one of a transaction: the migrator's own is one of a
     // session, which a pooler would give to others and leave locked.
     let mut own = pool.acquire().await?;
@@ -25,24 +29,31 @@ pub async fn migrate(pool: &PgPool) -> Result<()> {
     .bind(LOCK)
     .execute(&mut *lock)
     .await?;
-    let mut migrator = Migrator::with_migrations(MIGRATIONS.migrations.to_vec());
-    migrator.set_locking(false).run(pool).await?;
+    // Before and after: a process that does not know a migration looks here, be it in the middle of this one's work.
+    schema::describe(&mut *pool.acquire().await?).await?;
+    let mut migrator = Migrator::with_migrations(MIGRATIONS.to_vec());
+    migrator
+        .set_ignore_missing(true)
+        .set_locking(false)
+        .run(pool)
+        .await?;
+    schema::describe(&mut *pool.acquire().await?).await?;
     lock.commit().await?;
     Ok(())
 }
 
+/// What a database needs before the first migration: the role that requests run as.
+pub async fn require(pool: &PgPool) -> Result<()> {
+    suggest_uuid_ossp(pool).await?;
+    require_tenant_role(pool).await
+}
+
 /// The migrations that have not run.
 pub async fn pending(pool: &PgPool) -> Result<Vec<String>> {
-    let there = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null");
-    let there: bool = there.fetch_one(pool).await?;
-    let done: Vec<i64> = if there {
-        let done = sqlx::query_scalar("select version from _sqlx_migrations where success");
-        done.fetch_all(pool).await?
-    } else {
-        Vec::new()
-    };
-    let left = MIGRATIONS.iter().filter(|one| !done.contains(&one.version));
-    Ok(left
+    let state = schema::state(&mut *pool.acquire().await?).await?;
+    Ok(state
+        .pending
+        .into_iter()
         .map(|one| format!("{} {}", one.version, one.description))
         .collect())
 }

@@ -64,6 +64,11 @@ impl Sealer {
         Self { ring }
     }
 
+    /// What the key that seals is told apart by; it tells nothing of the key.
+    pub fn fingerprint(&self) -> String {
+        hex::encode(self.ring[0].id)
+    }
+
     /// Seals bytes for a place.
     pub fn seal(&self, place: Place, secret: &[u8]) -> Result<Vec<u8>, Problem> {
         let key = &self.ring[0];

@@ -19,6 +19,7 @@ mod life;
 mod placement;
 mod plane;
 mod processes;
+mod recovery;
 #[path = "../shared/server.rs"]
 mod server;
 mod steps;

@@ -56,6 +56,11 @@ impl Plane {
         Self::start_as(None, Vec::new(), true)
     }
 
+    /// The same, and configured further.
+    pub(crate) fn start_with_agents_and(settings: Vec<(&'static str, String)>) -> Self {
+        Self::start_as(None, settings, true)
+    }
+
     /// With a PostgreSQL elsewhere.
     pub(crate) fn start_on(database: Option<String>) -> Self {
         Self::start_as(database, Vec::new(), false)
@@ -84,6 +89,45 @@ impl Plane {
             .find(|w| w.starts_with("ocore_"));
         plane.token = token.map_or_else(|| panic!("no token in {text}{}", err(&made)), str::to_owned);
         plane
+    }
+
+    /// The machine is gone, with everything on it and without a warning.
+    pub(crate) fn lose(mut self) -> Lost {
+        let own = self.dir.path().join("postgres/postmaster.pid");
+        let database = fs::read_to_string(own).unwrap();
+        if let Some(mut serve) = self.serve.take() {
+            serve.kill().unwrap();
+            serve.wait().unwrap();
+        }
+        let pid = database.lines().next().unwrap();
+        assert!(Command::new("kill").args(["-9", pid]).status().unwrap().success());
+        let dir = self.dir.path().to_owned();
+        let lost = Lost {
+            port: self.port,
+            token: self.token.clone(),
+            settings: self.settings.clone(),
+            has_agents: self.has_agents,
+        };
+        // With the plane its directory goes. What is left of PostgreSQL may still write there for a moment.
+        sleep(Duration::from_secs(1));
+        drop(self);
+        let _ = fs::remove_dir_all(&dir);
+        assert!(!dir.exists(), "{} is still there", dir.display());
+        lost
+    }
+
+    /// A machine that has nothing, where the lost one was reached. It does not serve yet.
+    pub(crate) fn in_place_of(lost: &Lost) -> Self {
+        Self {
+            dir: Rc::new(tempfile::Builder::new().prefix("ocore-e2e-").tempdir().unwrap()),
+            serve: None,
+            port: lost.port,
+            token: lost.token.clone(),
+            runs: 0,
+            database: None,
+            settings: lost.settings.clone(),
+            has_agents: lost.has_agents,
+        }
     }
 
     /// Another process of the same control plane, on the same database.
@@ -405,6 +449,26 @@ impl Plane {
             .unwrap();
         assert!(output.status.success(), "{sql}: {}", err(&output));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+}
+
+/// What people still have of a control plane that is lost: where it was reached, and their token.
+pub(crate) struct Lost {
+    port: u16,
+    token: String,
+    settings: Vec<(&'static str, String)>,
+    has_agents: bool,
+}
+
+impl Lost {
+    /// The same, reached elsewhere.
+    pub(crate) fn elsewhere(&self) -> Self {
+        Self {
+            port: free_port(),
+            token: self.token.clone(),
+            settings: self.settings.clone(),
+            has_agents: self.has_agents,
+        }
     }
 }
 

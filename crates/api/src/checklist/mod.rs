@@ -82,6 +82,9 @@ const BOTTLENECK: (&str, &str) = (
     "Identify the bottleneck (CPU, RAM, disk, network, database)",
 );
 const DATABASE: (&str, &str) = ("database_settings", "Review database tuning settings");
+/// A drill that is older proves little: too much has changed.
+const DRILL_DAYS: i64 = 90;
+
 const BACKUPS: (&str, &str) = ("backups", "Ensure backups are running successfully");
 const MONITORING: (&str, &str) = ("monitoring", "Set up monitoring and alerting");
 const DRILL: (&str, &str) = ("recovery_drill", "Test your disaster recovery procedure");

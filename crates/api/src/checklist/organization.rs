@@ -7,7 +7,9 @@ use ocore_store::{
     organizations,
 };
 
-use super::{BACKUPS, Checklist, DRILL, INVENTORY, Item, MONITORING, State, bottleneck, database};
+use super::{
+    BACKUPS, Checklist, DRILL, DRILL_DAYS, INVENTORY, Item, MONITORING, State, bottleneck, database,
+};
 use crate::{
     access::{Allowed, Monitoring, View},
     advice::found,
@@ -16,8 +18,6 @@ use crate::{
 
 /// Over how long averages are taken.
 const OVER: TimeDelta = TimeDelta::minutes(15);
-/// A drill that is older proves little: too much has changed.
-const DRILL_DAYS: i64 = 90;
 /// A test of the alerts that is older proves little.
 const TEST_DAYS: i64 = 90;
 
@@ -38,7 +38,7 @@ pub(super) async fn check(allowed: Allowed<View<Monitoring>>) -> Answer<Json<Che
         Item::new(
             BACKUPS,
             State::Attention,
-            "oCore makes no backups of its own yet; of a deleted instance it keeps a final dump",
+            "oCore makes no backups of instances yet; of a deleted one it keeps a final dump",
         )
         .action("Back up databases and filestores by your own means until it does, and try a restore."),
         monitoring(&advice::alerting(&mut conn, organization).await?, now),

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU64;
 
 use axum::{extract::State, response::Response};
 use chrono::Utc;
-use ocore_store::{metrics, operations};
+use ocore_store::{backups, metrics, operations};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -59,6 +59,7 @@ pub(super) async fn own(allowed: Allowed<ServerAdmin>, State(api): State<Api>) -
     let led = metrics::own::is_led(&mut conn).await?;
     let depth = operations::queue_depth(&mut conn).await?;
     let pauses = operations::pauses(&mut conn).await?;
+    let standing = backups::standing(&mut conn).await?;
     drop(conn);
     of_queue(&mut registry, &depth, &pauses);
 
@@ -108,6 +109,7 @@ pub(super) async fn own(allowed: Allowed<ServerAdmin>, State(api): State<Api>) -
         "Whether any process leads",
         f64::from(u8::from(led)),
     );
+    of_backups(&mut registry, &standing);
     exposition([&registry, http::registry()])
 }
 
@@ -152,6 +154,27 @@ fn of_queue(registry: &mut Registry, depth: &operations::Depth, pauses: &[operat
             .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
     registry.register("ocore_queue_pauses", "What is paused, by what it is", by_scope);
+}
+
+/// Without a good one there is no figure: an alert asks for its absence too.
+fn of_backups(registry: &mut Registry, standing: &backups::Standing) {
+    for (name, help, at) in [
+        (
+            "ocore_backup_age_seconds",
+            "How old the newest good backup of oCore's own database is",
+            standing.last_good,
+        ),
+        (
+            "ocore_recovery_drill_age_seconds",
+            "How long ago a drill with such a backup succeeded",
+            standing.last_drill,
+        ),
+    ] {
+        let Some(at) = at else { continue };
+        #[expect(clippy::cast_precision_loss, reason = "seconds")]
+        let seconds = (chrono::Utc::now() - at).num_seconds() as f64;
+        gauge(registry, name, help, seconds);
+    }
 }
 
 fn gauge(registry: &mut Registry, name: &str, help: &str, value: f64) {

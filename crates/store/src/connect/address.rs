@@ -107,6 +107,7 @@ const ENCODE: &str = "In a user name or password write @ as %40, / as %2F, : as 
 /// Where a PostgreSQL is, and how it is reached.
 #[derive(Clone)]
 pub struct Address {
+    url: SecretString,
     options: PgConnectOptions,
     security: Security,
     /// Whether certificates are held against a file that was named, and not only against the public authorities.
@@ -123,8 +124,8 @@ impl fmt::Debug for Address {
 
 impl Address {
     /// Reads an address, and the files that it names.
-    pub fn read(url: &SecretString) -> Result<Self, NotAnAddress> {
-        let url = parse(url.expose_secret())?;
+    pub fn read(given: &SecretString) -> Result<Self, NotAnAddress> {
+        let url = parse(given.expose_secret())?;
         let parameters = parameters(&url)?;
         let value = |name: &str| {
             let found = parameters.iter().find(|(key, _)| key == name);
@@ -166,6 +167,7 @@ impl Address {
         client(value("sslcert"), value("sslkey"))?;
         let options = options(url.clone(), security, &host)?;
         Ok(Self {
+            url: given.clone(),
             options,
             security,
             has_authority: authority.is_some(),
@@ -189,6 +191,11 @@ impl Address {
         } else {
             host.into()
         }
+    }
+
+    /// As it was written: for PostgreSQL's own programs.
+    pub const fn url(&self) -> &SecretString {
+        &self.url
     }
 
     /// How it is secured.

@@ -330,10 +330,11 @@ pub async fn free_unheard(conn: &mut PgConnection, worker: WorkerId, kept: &[Uui
 pub async fn register_worker(conn: &mut PgConnection, id: WorkerId, host: &str, pid: u32) -> Result<()> {
     let pid = i32::try_from(pid).unwrap_or(0);
     sqlx::query!(
-        "insert into workers (id, host, pid) values ($1, $2, $3)",
+        "insert into workers (id, host, pid, version) values ($1, $2, $3, $4)",
         id as WorkerId,
         host,
-        pid
+        pid,
+        env!("CARGO_PKG_VERSION"),
     )
     .execute(conn)
     .await?;
