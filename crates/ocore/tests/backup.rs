@@ -545,7 +545,15 @@ async fn without_a_superuser_and_before_a_change_of_the_schema() {
     // Restored by the same role into another database, which has to be named.
     let bare = Machine::bare(&at("b"));
     let environment = at("b.env");
-    let restore = ["backup", "restore", &last, "--passphrase-file", path(&phrase), "--env-to", path(&environment)];
+    let restore = [
+        "backup",
+        "restore",
+        &last,
+        "--passphrase-file",
+        path(&phrase),
+        "--env-to",
+        path(&environment),
+    ];
     assert!(bare.refused(&restore).contains("--own-postgres"));
     let restored = bare.with("DATABASE_URL", &url("other")).json(&restore);
     assert!(

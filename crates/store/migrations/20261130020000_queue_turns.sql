@@ -6,6 +6,8 @@ drop index operations_open;
 -- How much of each organization and each kind is at work. A process of the release before does not say so: what it claims counts
 -- for none while both run.
 alter table operation_leases add column organization_id uuid, add column kind text;
+-- Of what requests read until now nothing is taken away.
+-- contract: since 0.1.0
 revoke select on operation_leases from ocore_tenant;
 grant select (operation_id, serial_key, group_key) on operation_leases to ocore_tenant;
 

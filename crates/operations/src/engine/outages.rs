@@ -28,7 +28,7 @@ use super::{Ctx, Definition, Limits, Settle, secs, step};
 use crate::{
     Hands,
     faults::NoFaults,
-    worker::{self, Worker},
+    worker::{self, Bounds, Worker},
 };
 
 /// Rounds of the long form, by this variable.
@@ -108,7 +108,11 @@ impl Process {
         let config = worker::Config {
             definitions: &[&WORK],
             concurrency: 16,
-            per_group: 4,
+            bounds: Bounds {
+                per_server: 4,
+                per_organization: None,
+                per_kind: Vec::new(),
+            },
             faults: Arc::new(NoFaults),
             limits: Limits::default(),
         };

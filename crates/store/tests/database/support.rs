@@ -4,7 +4,7 @@ use ocore_domain::{OrganizationId, WorkerId};
 use ocore_store::{
     Result, Sealer, Store,
     connect::{Address, failure},
-    operations::{self, Finish, NewOperation},
+    operations::{self, Finish, NewOperation, Terms},
 };
 use ocore_testbed::postgres::Postgres;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
@@ -82,9 +82,14 @@ pub(crate) async fn works(store: &Store) {
         retry_of: None,
     };
     operations::enqueue_many(&mut conn, &[new]).await.unwrap();
-    let claims = operations::claim(store.begin().await.unwrap(), worker, &["test".to_owned()], 10, 4)
-        .await
-        .unwrap();
+    let claims = operations::claim(
+        store.begin().await.unwrap(),
+        worker,
+        &Terms::of(vec!["test".to_owned()], 4),
+        10,
+    )
+    .await
+    .unwrap();
     assert_eq!(claims.len(), 1);
     let end = Finish::of(&claims[0], ocore_domain::operation::OperationState::Done);
     assert!(operations::finish(&mut conn, &end, None).await.unwrap());
