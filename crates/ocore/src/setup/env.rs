@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn an_address_is_kept_as_it_was_given() {
-        let url = "postgres://ocore:p$a#s@db.example.com/ocore?sslmode=require";
+        let url = "postgres://ocore:p$a%23s@db.example.com/ocore?sslmode=require";
         let wanted = Wanted {
             database: Some(url.into()),
             pgbouncer: true,
