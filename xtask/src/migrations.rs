@@ -232,58 +232,56 @@ fn altered(words: &[&str]) -> Option<&'static str> {
         };
         depth == 0 && *word == ","
     });
-    parts
-        .map(|part| part.iter().copied().collect::<Vec<_>>())
-        .find_map(|part| {
-            let has = |wanted: &[&str]| part.windows(wanted.len()).any(|some| some == wanted);
-            if has(&["rename"]) {
-                return Some("what is renamed is in use by its old name");
-            }
-            if has(&["drop", "not", "null"]) {
-                return None;
-            }
-            if has(&["drop", "default"]) {
-                return Some("who does not say a value relied on the default");
-            }
-            // A bound that is taken away is in nobody's way.
-            if has(&["drop", "constraint"]) {
-                return None;
-            }
-            if has(&["drop"]) {
-                return Some("what is dropped may be in use");
-            }
-            if has(&["set", "not", "null"]) {
-                return Some("who writes no value is refused from now on");
-            }
-            if has(&["set", "schema"]) {
-                return Some("what is moved is in use where it was");
-            }
-            if has(&["type"]) && has(&["alter"]) && !has(&["add"]) {
-                return Some("a column of another type may not be what is read or written");
-            }
-            if has(&["set", "data", "type"]) {
-                return Some("a column of another type may not be what is read or written");
-            }
-            let is_constraint = ["constraint", "check", "unique", "primary", "foreign", "exclude"];
-            if part
-                .windows(2)
-                .any(|two| two[0] == "add" && is_constraint.contains(&two[1]))
-            {
-                return Some("what was no fault before would be one: a constraint is added");
-            }
-            if has(&["add"]) && has(&["not", "null"]) && !has(&["default"]) && !has(&["generated"]) {
-                return Some("who does not know the column writes none: it needs a default");
-            }
-            if has(&["add"])
-                && (has(&["unique"]) || has(&["references"]) && has(&["not", "null"]) && !has(&["default"]))
-            {
-                return Some("what was no fault before would be one");
-            }
-            if has(&["force", "row"]) {
-                return Some("rows that were seen would be no more");
-            }
-            None
-        })
+    parts.map(<[&str]>::to_vec).find_map(|part| {
+        let has = |wanted: &[&str]| part.windows(wanted.len()).any(|some| some == wanted);
+        if has(&["rename"]) {
+            return Some("what is renamed is in use by its old name");
+        }
+        if has(&["drop", "not", "null"]) {
+            return None;
+        }
+        if has(&["drop", "default"]) {
+            return Some("who does not say a value relied on the default");
+        }
+        // A bound that is taken away is in nobody's way.
+        if has(&["drop", "constraint"]) {
+            return None;
+        }
+        if has(&["drop"]) {
+            return Some("what is dropped may be in use");
+        }
+        if has(&["set", "not", "null"]) {
+            return Some("who writes no value is refused from now on");
+        }
+        if has(&["set", "schema"]) {
+            return Some("what is moved is in use where it was");
+        }
+        if has(&["type"]) && has(&["alter"]) && !has(&["add"]) {
+            return Some("a column of another type may not be what is read or written");
+        }
+        if has(&["set", "data", "type"]) {
+            return Some("a column of another type may not be what is read or written");
+        }
+        let is_constraint = ["constraint", "check", "unique", "primary", "foreign", "exclude"];
+        if part
+            .windows(2)
+            .any(|two| two[0] == "add" && is_constraint.contains(&two[1]))
+        {
+            return Some("what was no fault before would be one: a constraint is added");
+        }
+        if has(&["add"]) && has(&["not", "null"]) && !has(&["default"]) && !has(&["generated"]) {
+            return Some("who does not know the column writes none: it needs a default");
+        }
+        if has(&["add"])
+            && (has(&["unique"]) || has(&["references"]) && has(&["not", "null"]) && !has(&["default"]))
+        {
+            return Some("what was no fault before would be one");
+        }
+        if has(&["force", "row"]) {
+            return Some("rows that were seen would be no more");
+        }
+        None
+    })
 }
 
 fn shown(words: &[&str]) -> String {

@@ -47,6 +47,7 @@ const OTHERS: &[&str] = &[
 
 /// Everything `ocore serve` can be told.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a variable of its own")]
 pub(crate) struct Config {
     /// Where oCore keeps what is its own on this machine: the embedded PostgreSQL among it.
     pub(crate) data_dir: PathBuf,

@@ -55,21 +55,18 @@ impl Database {
         let sealer = Sealer::new(&config.encryption_key()?, &[]);
         let until = patience.map(|patience| Instant::now() + patience);
         let connections = config.database_connections.clone();
-        let (embedded, address, name, mend) = match &config.database_url {
-            Some(address) => {
-                let name = format!("PostgreSQL at {}", address.shown());
-                (None, address.clone(), name, "Check DATABASE_URL.".to_owned())
-            }
-            None => {
-                let own = Embedded::start(&config.data_dir, config.postgres_programs.as_deref()).await?;
-                let name = format!("its own PostgreSQL in {}", own.directory().display());
-                let mend = format!(
-                    "Look at its log in {}, or set DATABASE_URL to a PostgreSQL of your own.",
-                    own.directory().join("log").display()
-                );
-                let address = Address::read(&own.url())?;
-                (Some(own), address, name, mend)
-            }
+        let (embedded, address, name, mend) = if let Some(address) = &config.database_url {
+            let name = format!("PostgreSQL at {}", address.shown());
+            (None, address.clone(), name, "Check DATABASE_URL.".to_owned())
+        } else {
+            let own = Embedded::start(&config.data_dir, config.postgres_programs.as_deref()).await?;
+            let name = format!("its own PostgreSQL in {}", own.directory().display());
+            let mend = format!(
+                "Look at its log in {}, or set DATABASE_URL to a PostgreSQL of your own.",
+                own.directory().join("log").display()
+            );
+            let address = Address::read(&own.url())?;
+            (Some(own), address, name, mend)
         };
         let reached = async {
             let store = connect(&address, &name, &mend, connections, &sealer, until).await?;

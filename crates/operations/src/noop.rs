@@ -48,17 +48,14 @@ fn of(definition: &Definition, serial_key: Option<String>) -> NewOperation {
     }
 }
 
-#[expect(clippy::unused_async, reason = "an action is asynchronous")]
 async fn first(_: &Ctx) -> Result<(), Problem> {
     Ok(())
 }
 
-#[expect(clippy::unused_async, reason = "an action is asynchronous")]
 async fn second(_: &Ctx) -> Result<(), Problem> {
     Ok(())
 }
 
-#[expect(clippy::unused_async, reason = "an action is asynchronous")]
 async fn third(_: &Ctx) -> Result<(), Problem> {
     Ok(())
 }

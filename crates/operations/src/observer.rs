@@ -103,7 +103,7 @@ impl Duty for Observer {
                 let (hands, turns) = (hands.clone(), self.turns.clone());
                 self.looks.spawn(async move {
                     let look = look_and_note(&hands, &server, &turns);
-                    if let Some(Err(problem)) = hands.lead().during(look).await {
+                    if let Some(Err(problem)) = hands.lead().during(Box::pin(look)).await {
                         tracing::warn!(server = %server.name, %problem, "what was seen could not be written down");
                     }
                     server.id

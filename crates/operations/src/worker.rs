@@ -80,7 +80,7 @@ impl Worker {
         operations::register_worker(&mut conn, id, &host, std::process::id()).await?;
         drop(conn);
         let worker = Arc::new(Self {
-            recorder: Recorder::start(hands.store().clone()),
+            recorder: Recorder::start(hands.store()),
             hands,
             room: Arc::new(Semaphore::new(config.concurrency)),
             config,

@@ -8,6 +8,7 @@ use crate::Result;
 
 /// A database as it is seen by the role that oCore signs in as.
 #[derive(Clone, Debug, FromRow)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent property")]
 pub struct Facts {
     /// Major and minor: 170010.
     pub version_number: i32,

@@ -141,14 +141,11 @@ impl Notifications {
         self.queue.notify_one();
         self.change(Changed::ANYTHING);
         loop {
-            let heard = match timeout(SILENCE, listener.try_recv()).await {
-                Ok(heard) => heard?,
-                Err(_) => {
-                    still_tells(&mut listener).await?;
-                    continue;
-                }
+            let Ok(heard) = timeout(SILENCE, listener.try_recv()).await else {
+                still_tells(&mut listener).await?;
+                continue;
             };
-            let Some(heard) = heard else { return Ok(()) };
+            let Some(heard) = heard? else { return Ok(()) };
             match heard.channel() {
                 QUEUE => self.queue.notify_one(),
                 CHANGED => {

@@ -11,7 +11,7 @@ use crate::{Result, Sealer, seal::Place};
 #[derive(Debug)]
 struct Column {
     table: &'static str,
-    column: &'static str,
+    name: &'static str,
     /// What its place calls it.
     named: &'static str,
     /// Organization, row and envelope.
@@ -22,7 +22,7 @@ macro_rules! column {
     ($table:literal, $column:literal, $named:literal, $organization:literal, $row:literal) => {
         Column {
             table: $table,
-            column: $column,
+            name: $column,
             named: $named,
             rows: concat!(
                 "select ",
@@ -177,8 +177,8 @@ async fn unknown(conn: &mut PgConnection) -> Result<Vec<String>> {
     let is_known = |table: &str, name: &str| {
         COLUMNS
             .iter()
-            .any(|known| known.table == table && known.column == name)
-            || PASSING.iter().any(|known| *known == (table, name))
+            .any(|known| known.table == table && known.name == name)
+            || PASSING.contains(&(table, name))
     };
     Ok(there
         .into_iter()

@@ -225,7 +225,6 @@ pub(crate) fn read(
         trailer.dump_bytes,
         trailer.dump_sha256
     );
-    drop(entries);
     // To the very end, which tells that nothing was cut off.
     io::copy(&mut tar.into_inner(), &mut io::sink()).context(BROKEN)?;
     take(Part::Whole(&trailer))

@@ -104,7 +104,7 @@ impl Done {
             self.sha256
         );
         for old in &self.removed {
-            text += &format!("\nremoved {}", old.display());
+            text.extend(["\nremoved ", &old.display().to_string()]);
         }
         text
     }

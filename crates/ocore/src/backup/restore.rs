@@ -120,7 +120,7 @@ fn pour(
                     .pour
                     .write(data)?,
                 Part::Whole(_) => {
-                    written = write_out(wanted, ready.as_ref().context("the backup has no dump")?)?
+                    written = write_out(wanted, ready.as_ref().context("the backup has no dump")?)?;
                 }
             }
             Ok(())
@@ -336,7 +336,7 @@ fn told(done: &Value) -> String {
         .flatten()
         .filter_map(Value::as_str)
     {
-        text += &format!("Written: {path}\n");
+        text.extend(["Written: ", path, "\n"]);
     }
     text + "What happened since the backup is not known: API keys and members that were taken away since are good again, and \
             agents that were installed since are to be installed again.\n\

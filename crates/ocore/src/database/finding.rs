@@ -67,10 +67,10 @@ impl Finding {
         };
         let mut text = format!("{mark}  {}: {}\n", self.name, self.summary);
         if let Some(action) = &self.action {
-            text += &format!("          → {action}\n");
+            text.extend(["          → ", action, "\n"]);
         }
         if let Some(command) = &self.command {
-            text += &format!("            {command}\n");
+            text.extend(["            ", command, "\n"]);
         }
         text
     }

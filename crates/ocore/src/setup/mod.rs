@@ -27,6 +27,7 @@ const PGBOUNCER: &str = "docker-compose.pgbouncer.yml";
 
 /// What is to be set up.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Options {
     /// The folder.
     #[arg(default_value = ".")]
@@ -66,13 +67,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     };
     let mut said = String::new();
     for (name, content) in files::ALL {
-        said += &match files::write(dir, name, content)? {
-            Written::New => format!("wrote {name}\n"),
-            Written::Same => format!("kept  {name}\n"),
+        match files::write(dir, name, content)? {
+            Written::New => said.extend(["wrote ", name, "\n"]),
+            Written::Same => said.extend(["kept  ", name, "\n"]),
             Written::Differs(new) => {
-                format!("kept  {name}, which differs from this version's: compare it with {new}\n")
+                let how = ", which differs from this version's: compare it with ";
+                said.extend(["kept  ", name, how, &new, "\n"]);
             }
-        };
+        }
     }
     files::folder(&dir.join("certs"), 0o755)?;
     files::folder(&dir.join("tls"), 0o700)?;
@@ -95,10 +97,10 @@ fn judge(path: &Path) -> anyhow::Result<String> {
     let text = fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
     let mut said = String::new();
     for name in env::missing(&text) {
-        said += &format!("      it does not set {name}, which is needed\n");
+        said.extend(["      it does not set ", name, ", which is needed\n"]);
     }
     if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
-        said += &format!("      others can read it: chmod 600 {}\n", quoted(path));
+        said.extend(["      others can read it: chmod 600 ", &quoted(path), "\n"]);
     }
     Ok(said)
 }
@@ -110,7 +112,7 @@ fn next(dir: &Path, is_new: bool) -> String {
     }
     said += "\nNext:\n";
     if dir != Path::new(".") {
-        said += &format!("  cd {}\n", quoted(dir));
+        said.extend(["  cd ", &quoted(dir), "\n"]);
     }
     said += "  docker compose up -d --wait\n";
     if is_new {

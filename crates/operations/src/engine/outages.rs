@@ -36,6 +36,8 @@ const ROUNDS: &str = "OCORE_OUTAGE_ROUNDS";
 const ROLE: &str = "ocore";
 const PASSWORD: &str = "ocore";
 
+static KNOWN: &[&Definition] = &[&WORK];
+
 static WORK: Definition = Definition {
     kind: "work",
     steps: &[
@@ -106,7 +108,7 @@ impl Process {
     async fn start(store: Store, notifications: Notifications) -> Self {
         let stopping = CancellationToken::new();
         let config = worker::Config {
-            definitions: &[&WORK],
+            definitions: KNOWN,
             concurrency: 16,
             bounds: Bounds {
                 per_server: 4,

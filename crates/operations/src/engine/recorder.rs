@@ -37,7 +37,7 @@ pub(crate) struct Recorder(mpsc::Sender<Record>);
 
 impl Recorder {
     /// Starts the writers. They end when every clone is dropped.
-    pub(crate) fn start(store: Store) -> Self {
+    pub(crate) fn start(store: &Store) -> Self {
         let (records, inbox) = mpsc::channel(WAITING);
         let inbox = Arc::new(Mutex::new(inbox));
         for _ in 0..WRITERS {

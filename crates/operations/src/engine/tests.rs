@@ -206,7 +206,7 @@ impl Engine {
         };
         tokio::spawn(run(
             self.hands.clone(),
-            Recorder::start(self.hands.store().clone()),
+            Recorder::start(self.hands.store()),
             definition,
             claim,
             faults,

@@ -254,7 +254,10 @@ fn parse(text: &str) -> Result<Url, NotAnAddress> {
     Ok(url)
 }
 
-fn parameters(url: &Url) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, NotAnAddress> {
+/// Names and values, as they stand in an address.
+type Parameters<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
+fn parameters(url: &Url) -> Result<Parameters<'_>, NotAnAddress> {
     let parameters: Vec<_> = url.query_pairs().collect();
     for (at, (key, _)) in parameters.iter().enumerate() {
         if !PARAMETERS.contains(&key.as_ref()) {

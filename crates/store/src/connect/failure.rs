@@ -42,7 +42,9 @@ pub fn failure(error: &sqlx::Error, address: &Address) -> Option<Failure> {
 
 /// Whether a fault of the connection is one of certificates, which does not go away by waiting.
 pub(crate) fn is_of_tls(error: &std::io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<TlsError>())
+    error
+        .get_ref()
+        .is_some_and(<dyn std::error::Error + Send + Sync>::is::<TlsError>)
 }
 
 fn no_tls(said: &str, address: &Address) -> Failure {

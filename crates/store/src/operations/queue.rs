@@ -67,6 +67,7 @@ impl Terms {
 ///
 /// Organizations take turns: who has the least at work goes first, and within an organization what was asked for first. What
 /// was at work already, and lost its worker, comes before all, paused or not.
+#[expect(clippy::too_many_lines, reason = "it is one statement")]
 pub async fn claim(
     mut tx: Transaction<'_, Postgres>,
     worker: WorkerId,

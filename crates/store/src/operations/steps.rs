@@ -31,6 +31,7 @@ impl StepChange {
     }
 
     /// With what went wrong.
+    #[must_use]
     pub fn with(self, error: Option<&Problem>) -> Self {
         Self {
             error: error.cloned(),
