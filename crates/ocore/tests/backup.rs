@@ -252,7 +252,8 @@ fn a_backup_is_made_tried_out_and_restored_on_a_machine_that_has_nothing() {
     let other = Machine::new(&at("new")).with("SSH_ENCRYPTION_KEY", "another-key-of-more-than-32-characters");
     assert!(other.refused(&restore).contains("SSH_ENCRYPTION_KEY is another"));
     let environment = at("new/etc/ocore.env");
-    let written = ["--env-to", path(&environment), "--files-to", path(&at("new/files"))];
+    let files = at("new/files");
+    let written = ["--env-to", path(&environment), "--files-to", path(&files)];
     let began = Instant::now();
     let restored = new.json(&[&restore[..], &written].concat());
     println!("restored in {:?}", began.elapsed());
@@ -260,7 +261,7 @@ fn a_backup_is_made_tried_out_and_restored_on_a_machine_that_has_nothing() {
     assert_eq!(restored["operations"]["cancelled"], 1, "{restored}");
     assert_eq!(restored["operations"]["failed"], 1, "{restored}");
     assert!(!restored.to_string().contains("canary"));
-    let file_there = at("new/files").join(path(&compose).trim_start_matches('/'));
+    let file_there = files.join(path(&compose).trim_start_matches('/'));
     assert_eq!(fs::read_to_string(file_there).unwrap(), "canary: of-a-file\n");
     let shell = Command::new("sh")
         .args(["-c", ". \"$0\"; printf '%s %s %s' \"$SSH_ENCRYPTION_KEY\" \"$JWT_SECRET\" \"$APP_URL\""])
@@ -388,13 +389,14 @@ async fn without_a_superuser_and_before_a_change_of_the_schema() {
 
     // Restored by the same role into another database, which has to be named.
     let bare = Machine::bare(&at("b"));
-    let restore = ["backup", "restore", &last, "--passphrase-file", path(&phrase), "--env-to", path(&at("b.env"))];
+    let environment = at("b.env");
+    let restore = ["backup", "restore", &last, "--passphrase-file", path(&phrase), "--env-to", path(&environment)];
     assert!(bare.refused(&restore).contains("--own-postgres"));
     let restored = bare.with("DATABASE_URL", &url("other")).json(&restore);
     assert!(restored["database"].as_str().unwrap().contains("/other"), "{restored}");
     let other = Machine::new(&at("b")).with("DATABASE_URL", &url("other"));
     Serve::start(&other).stop();
     // Nothing of it but that is told of the old database.
-    assert!(fs::read_to_string(at("b.env")).unwrap().contains("/other"));
+    assert!(fs::read_to_string(&environment).unwrap().contains("/other"));
     rented.stop().await;
 }

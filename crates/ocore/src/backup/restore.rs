@@ -17,7 +17,6 @@ use ocore_store::{
     restored::{self, EMPTY_OUT, Settled},
     schema, sealed, snapshot,
 };
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::{
