@@ -185,7 +185,7 @@ impl Load {
                     assert!(error.is_unavailable(), "{error}");
                     refused += 1;
                 }
-                Err(_) => panic!("a request hangs"),
+                Err(late) => panic!("a request hangs: {late}"),
             }
             sleep(Duration::from_millis(10)).await;
         }
