@@ -28,6 +28,7 @@ async fn is_secured(url: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 async fn every_mode_is_as_it_says() {
     let authority = Authority::new();
     let files = Files(tempfile::tempdir().unwrap());

@@ -62,10 +62,11 @@ impl Request {
         );
         if self.body.is_some() {
             let length = body.len();
-            head += &format!("Content-Type: application/json\r\nContent-Length: {length}\r\n");
+            let length = length.to_string();
+            head.extend(["Content-Type: application/json\r\nContent-Length: ", &length, "\r\n"]);
         }
         if let Some(last) = self.last_event {
-            head += &format!("Last-Event-ID: {last}\r\n");
+            head.extend(["Last-Event-ID: ", &last.to_string(), "\r\n"]);
         }
         stream.write_all(format!("{head}\r\n{body}").as_bytes())?;
         Ok(stream)
