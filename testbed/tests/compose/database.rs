@@ -25,6 +25,7 @@ pub(crate) struct Database {
     folder: TempDir,
 }
 
+#[expect(clippy::unused_self, reason = "it is there for as long as this is")]
 impl Database {
     pub(crate) fn start() -> Self {
         let _ = Command::new("docker").args(["rm", "-fv", CONTAINER]).output();

@@ -202,6 +202,7 @@ fn several(installation: &Installation) {
         assert_eq!(status, 200, "request {asked}: {body}");
         asked += 1;
     }
+    assert!(stop.wait().unwrap().success());
     installation.do_compose(&["up", "-d", "--wait", "--scale", "backend=1"]);
     assert_eq!(installation.container("backend").lines().count(), 1);
     installation.await_ready();

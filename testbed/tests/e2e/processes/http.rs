@@ -63,7 +63,11 @@ impl Request {
         if self.body.is_some() {
             let length = body.len();
             let length = length.to_string();
-            head.extend(["Content-Type: application/json\r\nContent-Length: ", &length, "\r\n"]);
+            head.extend([
+                "Content-Type: application/json\r\nContent-Length: ",
+                &length,
+                "\r\n",
+            ]);
         }
         if let Some(last) = self.last_event {
             head.extend(["Last-Event-ID: ", &last.to_string(), "\r\n"]);

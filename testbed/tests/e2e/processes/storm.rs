@@ -41,7 +41,11 @@ fn killed_under_load_nothing_is_lost_and_nothing_done_twice() {
     let count = ledger.settle(&planes[0], Duration::from_secs(120));
     eprintln!("{killed} kills in {:?}: {count:?}", began.elapsed());
     assert!(killed >= 3, "{killed}");
-    assert!(count.operations > 100, "{} operations are no load", count.operations);
+    assert!(
+        count.operations > 100,
+        "{} operations are no load",
+        count.operations
+    );
     assert!(count.taken_over > 0, "no kill found anything at work: {count:?}");
     assert_eq!((count.lost, count.missing, count.doubled), (0, 0, 0), "{count:?}");
 }
