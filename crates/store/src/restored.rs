@@ -25,35 +25,38 @@ pub async fn is_empty(conn: &mut PgConnection) -> Result<bool> {
 }
 
 /// Takes everything out of the schema `public` but what extensions brought. For `psql`, within its transaction, so that
-/// what is there goes only when what comes instead is whole.
+/// what is there goes only when what comes instead is whole. All names are read before anything goes, because much goes with
+/// something else.
 pub const EMPTY_OUT: &str = r"do $ocore$
-declare one record;
+declare
+    drops text[];
+    one text;
 begin
-    for one in select c.oid::regclass as name, c.relkind as kind from pg_class c
+    select array_agg(what order by turn) into drops from (
+        select 1 as turn, format('drop %s if exists public.%I cascade', case c.relkind when 'v' then 'view'
+            when 'm' then 'materialized view' when 'f' then 'foreign table' else 'table' end, c.relname) as what
+        from pg_class c
         where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
             and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
-    loop
-        execute format('drop %s if exists %s cascade', case one.kind when 'v' then 'view'
-            when 'm' then 'materialized view' when 'f' then 'foreign table' else 'table' end, one.name);
-    end loop;
-    for one in select p.oid::regprocedure as name, p.prokind as kind from pg_proc p
+        union all
+        select 2, format('drop %s if exists %s cascade', case p.prokind when 'a' then 'aggregate'
+            when 'p' then 'procedure' else 'function' end, p.oid::regprocedure)
+        from pg_proc p
         where p.pronamespace = 'public'::regnamespace
             and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
-    loop
-        execute format('drop %s if exists %s cascade', case one.kind when 'a' then 'aggregate'
-            when 'p' then 'procedure' else 'function' end, one.name);
-    end loop;
-    for one in select c.oid::regclass as name from pg_class c
+        union all
+        select 3, format('drop sequence if exists public.%I cascade', c.relname)
+        from pg_class c
         where c.relnamespace = 'public'::regnamespace and c.relkind = 'S'
             and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
-    loop
-        execute format('drop sequence if exists %s cascade', one.name);
-    end loop;
-    for one in select t.oid::regtype as name from pg_type t
-        where t.typnamespace = 'public'::regnamespace and t.typtype in ('e', 'd', 'c') and t.typrelid = 0
-            and not exists (select from pg_depend d where d.objid = t.oid and d.deptype = 'e')
-    loop
-        execute format('drop type if exists %s cascade', one.name);
+        union all
+        select 4, format('drop type if exists public.%I cascade', t.typname)
+        from pg_type t
+        where t.typnamespace = 'public'::regnamespace
+            and (t.typtype in ('e', 'd') or exists (select from pg_class c where c.oid = t.typrelid and c.relkind = 'c'))
+            and not exists (select from pg_depend d where d.objid = t.oid and d.deptype = 'e')) as all_of_it;
+    foreach one in array coalesce(drops, '{}') loop
+        execute one;
     end loop;
 end $ocore$;
 ";
