@@ -41,5 +41,5 @@ pub use oidc_provider::{Authentication, OidcClient, OidcProvider};
 pub use packages::{Need, PROXY, install};
 pub use server::{Server, cut, exec, gateway, heal, kill, lose, server, start, wait_ready};
 pub use smtp_catcher::{Mail, MailSecurity, SmtpCatcher};
-pub use tools::{node, tools};
+pub use tools::{graphile_worker, node, tools};
 pub use up::{down, list, up};

@@ -72,6 +72,15 @@ pub fn node(least: (u32, u32)) -> Result<Option<PathBuf>> {
     ))
 }
 
+/// A job queue in Node.js, for the benchmark that compares ours with it: the folder of its script, and where what that needs is
+/// installed.
+pub fn graphile_worker() -> Result<(PathBuf, PathBuf)> {
+    const TOOL: &str = "graphile-worker";
+    install(&NODE)?;
+    install_tool(TOOL)?;
+    Ok((source(TOOL), modules(TOOL)))
+}
+
 /// The first two numbers of a version.
 fn numbers(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version.trim().trim_start_matches('v').split('.');

@@ -16,7 +16,7 @@ pub(crate) fn command(which: &str) -> Result<()> {
     } else {
         None
     };
-    if !["queue", "list", "agent", "ingest"].contains(&which) {
+    if !["queue", "list", "agent", "ingest", "steps"].contains(&which) {
         run(&mut cargo(&["build", "--release", "--package", "ocore"]))?;
     }
     // A workspace of its own: what oCore is compared with is compiled here only. The rest is shared.
@@ -32,6 +32,13 @@ pub(crate) fn command(which: &str) -> Result<()> {
         bench
             .env("OCORE_BENCH_NODE", node)
             .env("OCORE_BENCH_BROWSER", script);
+    }
+    if ["queue", "all"].contains(&which) {
+        let (script, modules) = ocore_testbed::graphile_worker()?;
+        bench
+            .env("OCORE_BENCH_NODE", web::node()?)
+            .env("OCORE_BENCH_GRAPHILE", script)
+            .env("OCORE_BENCH_GRAPHILE_MODULES", modules);
     }
     if ["agent", "all"].contains(&which) {
         ocore_testbed::up(1)?;

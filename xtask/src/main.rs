@@ -85,10 +85,11 @@ enum Task {
         #[arg(default_value = "target/screenshots")]
         folder: PathBuf,
     },
-    /// Measure what has a target: the queue, lists, creating an instance, memory, the agent, what agents bring, the dashboard
+    /// Measure what has a target: the queue, lists, creating an instance, memory, the agent, what agents bring, the dashboard,
+    /// operations in steps, the API under load
     Bench {
         /// Which of them
-        #[arg(default_value = "all", value_parser = ["queue", "list", "create", "memory", "agent", "ingest", "dashboard", "all"])]
+        #[arg(default_value = "all", value_parser = ["queue", "list", "create", "memory", "agent", "ingest", "dashboard", "steps", "scale", "all"])]
         which: String,
     },
     /// Servers of real parts on this machine: systemd, sshd, Docker Engine, Odoo

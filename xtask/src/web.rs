@@ -88,10 +88,13 @@ pub(crate) fn bench() -> Result<(PathBuf, PathBuf)> {
     run(web
         .npm(&["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
         .current_dir(&folder))?;
-    let node = web
-        .node
-        .map_or_else(|| "node".into(), |folder| folder.join("node"));
-    Ok((node, folder.join("run.mjs")))
+    Ok((node()?, folder.join("run.mjs")))
+}
+
+/// A Node.js that is as new as the dashboard's programs need.
+pub(crate) fn node() -> Result<PathBuf> {
+    let folder = ocore_testbed::node(NODE)?;
+    Ok(folder.map_or_else(|| "node".into(), |folder| folder.join("node")))
 }
 
 /// Where those write what they have run.
