@@ -16,13 +16,11 @@ const MIB: f64 = 1024.0 * 1024.0;
 fn the_file_says_what_is_documented() {
     let installation = Installation::set_up();
     // Without what `ocore setup` found out about this machine.
-    let mut lines = String::new();
     for service in ["BACKEND", "FRONTEND", "POSTGRES"] {
-        for limit in ["CPUS", "MEMORY", "MEMORY_RESERVED"] {
-            lines += &format!("{service}_{limit}=\n");
-        }
+        installation.add(&format!(
+            "{service}_CPUS=\n{service}_MEMORY=\n{service}_MEMORY_RESERVED=\n"
+        ));
     }
-    installation.add(&lines);
     let text = installation.do_compose(&["config", "--format", "json"]);
     let config: Value = serde_json::from_str(&text).unwrap();
     for (service, documented) in DOCUMENTED {
@@ -52,7 +50,8 @@ fn the_file_says_what_is_documented() {
 /// What Docker has of the containers of an installation that runs: the documented limits, or what this machine has where
 /// that is less; and nothing that a container could do more than its work with.
 pub(crate) fn assert_held(installation: &Installation) {
-    let cores = std::thread::available_parallelism().unwrap().get() as f64;
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let cores = f64::from(u32::try_from(cores).unwrap());
     for (service, [cpus, memory, reserved_cpus, reserved_memory]) in DOCUMENTED {
         let known = installation.inspect(service);
         let host = &known["HostConfig"];

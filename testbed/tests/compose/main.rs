@@ -2,11 +2,7 @@
 //!
 //! `cargo xtask test` builds the images of the same binary as the end-to-end tests'.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::too_many_lines,
-    reason = "a test fails by panicking, and tells one story from its beginning to its end"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod database;
 mod growing;
