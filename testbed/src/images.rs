@@ -60,7 +60,7 @@ pub(crate) const SERVER: Image = Image {
 };
 
 /// What images of oCore stand on where no image of Debian can be pulled: with what PostgreSQL's clients need, and with
-/// PgBouncer.
+/// `PgBouncer`.
 const BASES: [Image; 2] = [
     Image {
         tag: "ocore-testbed-base",

@@ -23,6 +23,8 @@ const PASSWORD_IN_URL: &str = "canary%2F7f3a%40database";
 /// Gone with its data when it is dropped.
 pub(crate) struct Database {
     folder: TempDir,
+    container: &'static str,
+    host: &'static str,
 }
 
 #[expect(clippy::unused_self, reason = "it is there for as long as this is")]
@@ -31,6 +33,8 @@ impl Database {
         let _ = Command::new("docker").args(["rm", "-fv", CONTAINER]).output();
         let database = Self {
             folder: tempfile::tempdir().unwrap(),
+            container: CONTAINER,
+            host: HOST,
         };
         database.certificates();
         let run = [
@@ -104,7 +108,8 @@ impl Database {
     /// Its address, with the certificate that is to be trusted.
     pub(crate) fn url(&self, authority: &Path) -> String {
         format!(
-            "postgres://ocore:{PASSWORD_IN_URL}@{HOST}:5432/ocore?sslmode=verify-full&sslrootcert={}",
+            "postgres://ocore:{PASSWORD_IN_URL}@{}:5432/ocore?sslmode=verify-full&sslrootcert={}",
+            self.host,
             authority.display()
         )
     }
@@ -112,7 +117,7 @@ impl Database {
     pub(crate) fn sql(&self, database: &str, statement: &str) -> String {
         let psql = [
             "exec",
-            CONTAINER,
+            self.container,
             "psql",
             "-U",
             "postgres",
@@ -135,9 +140,9 @@ impl Database {
             &password,
             "-e",
             "PGSSLMODE=require",
-            CONTAINER,
+            self.container,
         ];
-        let restore = ["pg_restore", "--no-owner", "--exit-on-error", "-h", HOST];
+        let restore = ["pg_restore", "--no-owner", "--exit-on-error", "-h", self.host];
         let restored = Command::new("docker")
             .args(exec)
             .args(restore)

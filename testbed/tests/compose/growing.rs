@@ -1,8 +1,10 @@
-//! An installation from its first start on a new machine to a database elsewhere and PgBouncer before that.
+//! An installation from its first start on a new machine to a database elsewhere and `PgBouncer` before that.
 
 use std::{
     fs,
     process::{Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
     time::Instant,
 };
 
@@ -188,21 +190,21 @@ fn several(installation: &Installation) {
     assert!(key.starts_with("ocore_"), "a key, and nothing else");
     let first = installation.container("backend");
     installation.do_compose(&["up", "-d", "--wait", "--no-recreate", "--scale", "backend=2"]);
-    let mut stop = Command::new("docker")
-        .args(["stop", &first])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut asked = 0;
-    // On, after it has ended: now it is the other one that answers.
-    let mut after = 0;
-    while after < 20 {
-        after += u32::from(stop.try_wait().unwrap().is_some());
-        let (status, _, body) = installation.ask("GET", "/api/servers", None);
-        assert_eq!(status, 200, "request {asked}: {body}");
-        asked += 1;
-    }
-    assert!(stop.wait().unwrap().success());
+    // Asked until well after it has ended: then it is the other one that answers.
+    let stopped = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            docker(&["stop", &first]);
+            stopped.store(true, Ordering::Relaxed);
+        });
+        let (mut asked, mut after) = (0, 0);
+        while after < 20 {
+            after += u32::from(stopped.load(Ordering::Relaxed));
+            let (status, _, body) = installation.ask("GET", "/api/servers", None);
+            assert_eq!(status, 200, "request {asked}: {body}");
+            asked += 1;
+        }
+    });
     installation.do_compose(&["up", "-d", "--wait", "--scale", "backend=1"]);
     assert_eq!(installation.container("backend").lines().count(), 1);
     installation.await_ready();
@@ -250,7 +252,7 @@ fn elsewhere(installation: &Installation, database: &Database) {
     assert!(all > 0 && plain == 0, "{all} connections, {plain} not encrypted");
 }
 
-/// Puts PgBouncer between, by what `ocore setup` makes of the same address.
+/// Puts `PgBouncer` between, by what `ocore setup` makes of the same address.
 fn pgbouncer(installation: &Installation, database: &Database) {
     let folder = tempfile::tempdir().unwrap();
     let done = Command::new(binary())

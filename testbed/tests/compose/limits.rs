@@ -16,13 +16,11 @@ const MIB: f64 = 1024.0 * 1024.0;
 fn the_file_says_what_is_documented() {
     let installation = Installation::set_up();
     // Without what `ocore setup` found out about this machine.
-    let mut lines = String::new();
     for service in ["BACKEND", "FRONTEND", "POSTGRES"] {
-        for limit in ["CPUS", "MEMORY", "MEMORY_RESERVED"] {
-            lines.extend([service, "_", limit, "=\n"]);
-        }
+        installation.add(&format!(
+            "{service}_CPUS=\n{service}_MEMORY=\n{service}_MEMORY_RESERVED=\n"
+        ));
     }
-    installation.add(&lines);
     let text = installation.do_compose(&["config", "--format", "json"]);
     let config: Value = serde_json::from_str(&text).unwrap();
     for (service, documented) in DOCUMENTED {
