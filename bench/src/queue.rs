@@ -175,20 +175,7 @@ async fn drain(store: &Store, keys: Option<usize>) -> Result<Drained> {
     let hands = Hands::new(store.clone(), Notifications::listen(store.pool().clone()));
     let began = Instant::now();
     let runtime = start(hands, CONCURRENCY).await?;
-    while sqlx::query_scalar(
-        // By the index of what is open, so that the question costs what is measured little.
-        "select exists (select from operations where finished_at is null)",
-    )
-    .fetch_one(store.pool())
-    .await?
-    {
-        ensure!(
-            began.elapsed() < Duration::from_secs(120),
-            "the queue is not drained"
-        );
-        sleep(Duration::from_millis(10)).await;
-    }
-    let time = began.elapsed();
+    let time = drained(store.pool(), began).await?;
     let overlaps = watch.end();
     runtime.shutdown(Duration::from_secs(5)).await;
 
@@ -205,6 +192,22 @@ async fn drain(store: &Store, keys: Option<usize>) -> Result<Drained> {
         .await?;
     ensure!(left == 0, "{left} leases are left");
     Ok(Drained { time, overlaps })
+}
+
+/// Waits until no operation is open; answers how long that took.
+pub async fn drained(pool: &PgPool, began: Instant) -> Result<Duration> {
+    // By the index of what is open, so that the question costs what is measured little.
+    while sqlx::query_scalar("select exists (select from operations where finished_at is null)")
+        .fetch_one(pool)
+        .await?
+    {
+        ensure!(
+            began.elapsed() < Duration::from_secs(120),
+            "the queue is not drained"
+        );
+        sleep(Duration::from_millis(10)).await;
+    }
+    Ok(began.elapsed())
 }
 
 /// Looks again and again whether two operations with the same serial key are held at once.

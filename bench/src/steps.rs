@@ -1,10 +1,6 @@
 //! How many operations of three recorded steps end in a second, by processes and by the cores that they and PostgreSQL have.
 
-use std::{
-    path::Path,
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use ocore_operations::{Hands, noop_in_steps};
@@ -13,12 +9,12 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::{Child, Command},
-    time::sleep,
+    time::Instant,
 };
 
 use crate::{
     ocore::resident,
-    queue::{CONNECTIONS, empty, settle, start},
+    queue::{CONNECTIONS, drained, empty, settle, start},
     report::{Figures, Target, median},
 };
 
@@ -95,17 +91,7 @@ async fn drain(
     for worker in &mut workers {
         worker.go().await?;
     }
-    while sqlx::query_scalar("select exists (select from operations where finished_at is null)")
-        .fetch_one(store.pool())
-        .await?
-    {
-        ensure!(
-            began.elapsed() < Duration::from_secs(120),
-            "the queue is not drained"
-        );
-        sleep(Duration::from_millis(10)).await;
-    }
-    let time = began.elapsed();
+    let time = drained(store.pool(), began).await?;
     for worker in workers {
         worker.end().await?;
     }
