@@ -259,7 +259,7 @@ fn what_cannot_work_is_said_and_nothing_is_left_running() {
         .unwrap();
     let said = String::from_utf8_lossy(&ran.stderr).into_owned();
     assert!(
-        said.contains("Check DATABASE_URL.") && !said.contains("canary"),
+        said.contains("DATABASE_URL cannot be read") && !said.contains("canary"),
         "{said}"
     );
 
