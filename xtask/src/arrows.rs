@@ -212,7 +212,7 @@ mod tests {
         assert!(wrong(&graph(&metadata)).is_empty());
         assert_eq!(of("normal", "ocore-mail"), 1);
         assert_eq!(of("build", "ocore-mail"), 1);
-        assert_eq!(of("dev", "ocore-store"), 1);
+        assert_eq!(of("dev", "ocore-domain"), 1);
     }
 
     /// What is allowed must itself have an order, or it would allow a circle.

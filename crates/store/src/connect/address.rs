@@ -9,7 +9,7 @@ use std::{
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use url::Url;
+use url::{ParseError, Url};
 
 /// How a connection is secured: `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,8 @@ pub struct Address {
     security: Security,
     /// Whether certificates are held against a file that was named, and not only against the public authorities.
     has_authority: bool,
+    /// Whether this side shows a certificate of its own.
+    shows_certificate: bool,
     socket: Option<PathBuf>,
 }
 
@@ -171,6 +173,7 @@ impl Address {
             options,
             security,
             has_authority: authority.is_some(),
+            shows_certificate: value("sslcert").is_some(),
             socket,
         })
     }
@@ -208,6 +211,11 @@ impl Address {
         self.has_authority
     }
 
+    /// Whether this side shows a certificate of its own.
+    pub const fn shows_certificate(&self) -> bool {
+        self.shows_certificate
+    }
+
     /// The server's name or address; none for a socket.
     pub fn host(&self) -> Option<&str> {
         self.socket.is_none().then(|| self.options.get_host())
@@ -238,7 +246,15 @@ fn parse(text: &str) -> Result<Url, NotAnAddress> {
     if !known.iter().any(|scheme| text.starts_with(scheme)) {
         return Err(NotAnAddress::new("is not a PostgreSQL URL", FORM));
     }
-    let url = Url::parse(text).map_err(|error| {
+    let url = Url::parse(text);
+    let url = match url {
+        // A socket is a parameter, and then nothing need stand where the host does; for the parser something has to.
+        Err(ParseError::EmptyHost) if text.contains("host=") => {
+            Url::parse(&text.replacen("@/", "@localhost/", 1))
+        }
+        url => url,
+    };
+    let url = url.map_err(|error| {
         // It names no part of the text.
         NotAnAddress::new(format!("cannot be read ({error})"), format!("{FORM} {ENCODE}"))
     })?;

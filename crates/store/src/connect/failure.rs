@@ -141,6 +141,10 @@ fn refused(error: &dyn DatabaseError, address: &Address) -> Option<Failure> {
     let said = error.message();
     let (user, database) = (address.user(), address.database());
     let mend = match error.code().as_deref()? {
+        "28P01" if address.shows_certificate() => format!(
+            "Check the password of `{user}`, and that the certificate of sslcert= was made out to `{user}`: which of the two \
+             it is, only the server's log tells."
+        ),
         "28P01" => format!("Check the password of `{user}`: as a superuser `\\password {user}` in psql sets another one."),
         "28000" if said.contains("no encryption") => {
             "The server lets this user in by TLS only: use sslmode=verify-full with the provider's sslrootcert, or at \
