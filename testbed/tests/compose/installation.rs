@@ -298,6 +298,8 @@ impl Drop for Installation {
         if std::thread::panicking() {
             eprintln!("--- the logs ---\n{}", self.logs());
         }
+        // The file that knows all volumes: one that runs elsewhere leaves the database's behind.
+        self.use_files(&["docker-compose.prod.yml"]);
         self.down();
     }
 }
