@@ -110,7 +110,9 @@ fn handshake(error: &TlsError, address: &Address) -> Failure {
             | AlertDescription::BadCertificate
             | AlertDescription::UnknownCA
             | AlertDescription::CertificateUnknown
-            | AlertDescription::CertificateExpired,
+            | AlertDescription::CertificateExpired
+            // Of an authority with the same name and another key.
+            | AlertDescription::DecryptError,
         ) => Failure::new(
             format!("the server does not take the client's certificate, or misses it ({error})"),
             "Name one that an authority of the server's ssl_ca_file has signed: sslcert=/path/client.crt and \
