@@ -55,6 +55,8 @@ test('an instance lives its whole life', async ({ page, plane }) => {
     await expect(page.getByText('stopped', { exact: true }).first()).toBeVisible({ timeout: 60_000 });
     await page.getByRole('button', { name: 'Start', exact: true }).click();
     await expect(page.getByText('healthy', { exact: true }).first()).toBeVisible({ timeout: 90_000 });
+    // Its page shows the health that was seen a moment before the start has ended.
+    await expect(page.getByRole('button', { name: 'Stop', exact: true })).toBeVisible({ timeout: 30_000 });
   });
 
   await test.step('it is deleted by typing its name, and gone from the list', async () => {
