@@ -86,7 +86,10 @@ fn read(name: &str, text: &str) -> Page {
                 fate: fate(before),
             });
         } else {
-            let stray = inside.iter().find(|line| line.starts_with("ocore "));
+            // A database of that name is set in a file.
+            let stray = inside
+                .iter()
+                .find(|line| line.starts_with("ocore ") && !line.starts_with("ocore ="));
             assert!(
                 stray.is_none() || language == "json",
                 "{name}:{number}: commands are to be fenced with `sh`"
