@@ -27,7 +27,6 @@ pub(crate) struct Database {
     host: &'static str,
 }
 
-#[expect(clippy::unused_self, reason = "it is there for as long as this is")]
 impl Database {
     pub(crate) fn start() -> Self {
         let _ = Command::new("docker").args(["rm", "-fv", CONTAINER]).output();
