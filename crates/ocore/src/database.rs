@@ -4,7 +4,7 @@ pub(crate) mod check;
 mod finding;
 mod judge;
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use ocore_domain::Problem;
 use ocore_store::{
@@ -18,6 +18,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{config::Config, upgrade};
 
+/// Connections past a pooler. An upgrade holds two of them, its turn and the lock of migrations, while it works by a third;
+/// later one listens.
+const DIRECT: RangeInclusive<u32> = 0..=3;
 /// The pause between two attempts to reach the database.
 const PAUSE: Duration = Duration::from_secs(2);
 /// How long connections may take to be given back at the end.
@@ -74,7 +77,7 @@ impl Database {
                 Some(address) => {
                     let name = format!("PostgreSQL at {}", address.shown());
                     let mend = "Check DATABASE_DIRECT_URL.";
-                    Some(connect(address, &name, mend, 0..=2, &sealer, until).await?)
+                    Some(connect(address, &name, mend, DIRECT, &sealer, until).await?)
                 }
                 None => None,
             };
@@ -153,7 +156,7 @@ async fn connect(
     address: &Address,
     name: &str,
     mend: &str,
-    connections: std::ops::RangeInclusive<u32>,
+    connections: RangeInclusive<u32>,
     sealer: &Sealer,
     until: Option<Instant>,
 ) -> anyhow::Result<Store> {
