@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, path::Path, process::Command};
 
 use anyhow::Context;
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -25,7 +26,7 @@ impl Connection {
             .parse()
             .ok()
             .context("the database's URL cannot be read")?;
-        let decoded = |text: &str| percent(text);
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let mut told = BTreeMap::new();
         let mut tell = |name, value: String| {
             if !value.is_empty() {
@@ -91,19 +92,6 @@ pub(crate) fn with_database(url: &SecretString, name: &str) -> anyhow::Result<Se
         .context("the database's URL cannot be read")?;
     url.set_path(name);
     Ok(String::from(url).into())
-}
-
-/// A text whose bytes may be written as `%2F`.
-fn percent(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let digits = after.get(..2).filter(|_| first == b'%');
-        let byte = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        bytes.push(byte.unwrap_or(first));
-        rest = if byte.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
