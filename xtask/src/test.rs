@@ -17,8 +17,8 @@ use crate::{
     setup, sql, web, workspace,
 };
 
-/// How many servers the end-to-end tests use: two for each of the two that run side by side.
-const SERVERS: u8 = 4;
+/// How many servers the end-to-end tests use: two for each of the two that run side by side, and a third for one of them.
+const SERVERS: u8 = 5;
 
 /// Runs all stages; `fast` leaves the end-to-end tests out.
 pub(crate) fn command(fast: bool) -> Result<ExitCode> {

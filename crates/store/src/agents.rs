@@ -1,7 +1,7 @@
 //! Agents: which server has one, what its token is known by, and when it was heard last.
 
 use chrono::{DateTime, Utc};
-use ocore_domain::{OrganizationId, ServerId};
+use ocore_domain::{OrganizationId, ServerId, alerts::AGENT_SILENCE};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
@@ -10,9 +10,6 @@ use crate::Result;
 
 /// How the token of an agent begins.
 pub const TOKEN: &str = "ocore_agent_";
-
-/// How long an agent may be silent before it is not alive any more, in seconds: two pushes, and what they may take.
-pub const SILENCE_SECONDS: i64 = 80;
 
 /// What is kept of a token.
 pub type TokenHash = [u8; 32];
@@ -34,8 +31,7 @@ pub struct Agent {
 impl Agent {
     /// Whether it was heard lately.
     pub fn is_alive(&self, now: DateTime<Utc>) -> bool {
-        self.last_seen_at
-            .is_some_and(|seen| (now - seen).num_seconds() < SILENCE_SECONDS)
+        self.last_seen_at.is_some_and(|seen| now - seen < AGENT_SILENCE)
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use ocore_domain::{
     OrganizationId, ServerId,
-    alerts::{Agent, Reach, Ssh},
+    alerts::{AGENT_SILENCE, Agent, Reach, Ssh},
     server::ServerStatus,
 };
 use sqlx::PgConnection;
@@ -143,11 +143,12 @@ pub async fn follow_agents(conn: &mut PgConnection, servers: &[Uuid]) -> Result<
         "update instances i set health = 'down', health_detail = 'its container does not run, as the agent sees it',
              container_state = null, observed_at = now()
          from server_latest l
-         where i.server_id = any($1) and l.server_id = i.server_id and l.received_at > now() - interval '80 seconds'
+         where i.server_id = any($1) and l.server_id = i.server_id and l.received_at > now() - make_interval(secs => $2)
              and i.status = 'running' and i.health <> 'down'
              and not exists (select from instance_samples p
                              where p.instance_id = i.id and p.at > l.at - interval '30 seconds')",
         servers,
+        AGENT_SILENCE.as_seconds_f64(),
     )
     .execute(conn)
     .await?;

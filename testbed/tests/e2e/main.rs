@@ -15,6 +15,8 @@ mod bad_input;
 mod cancel;
 mod database;
 mod disturbances;
+mod fleet;
+mod hook;
 mod life;
 mod placement;
 mod plane;

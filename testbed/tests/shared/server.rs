@@ -7,7 +7,7 @@ use serde_json::Value;
 /// How many servers a test has to itself.
 const EACH: u8 = 2;
 
-/// One of the servers that a test has to itself: the first or the second.
+/// One of the servers that a test has to itself: the first or the second. Higher numbers are the testbed's own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Server(pub(crate) u8);
 
@@ -20,6 +20,9 @@ pub(crate) fn slot() -> u8 {
 impl Server {
     /// Its number in the testbed.
     pub(crate) fn number(self) -> u8 {
+        if self.0 > EACH {
+            return self.0;
+        }
         self.0 + EACH * slot()
     }
 

@@ -24,7 +24,7 @@ use crate::{
 pub(super) struct ServerAgent {
     /// Whether there is one, or was when it was heard last.
     installed: bool,
-    /// Whether it was heard within the last 80 seconds.
+    /// Whether it was heard within the last 65 seconds.
     alive: bool,
     version: Option<String>,
     /// The version that this oCore installs.

@@ -16,8 +16,8 @@ words! {
     }
 }
 
-/// After this long without a push an agent is silent: two pushes and a little.
-pub const AGENT_SILENCE: TimeDelta = TimeDelta::seconds(80);
+/// After this long without a push an agent is silent: two pushes, of which one may be lost, and what the other may take.
+pub const AGENT_SILENCE: TimeDelta = TimeDelta::seconds(65);
 
 /// What the looks by SSH showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +92,8 @@ mod tests {
         assert_eq!(reach(failing(0), Agent::None, at(20)), Some(Reach::Unreachable));
         // Killed at 0, after a push: neither is told before the silence is long enough.
         assert_eq!(reach(failing(5), pushed(0), at(30)), None);
-        assert_eq!(reach(failing(5), pushed(0), at(80)), None);
-        assert_eq!(reach(failing(5), pushed(0), at(81)), Some(Reach::Unreachable));
+        assert_eq!(reach(failing(5), pushed(0), at(65)), None);
+        assert_eq!(reach(failing(5), pushed(0), at(66)), Some(Reach::Unreachable));
         assert_eq!(reach(failing(5), pushed(30), at(40)), Some(Reach::SshUnreachable));
         assert_eq!(
             reach(failing(5), Agent::Seen(None), at(40)),

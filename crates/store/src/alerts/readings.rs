@@ -4,6 +4,7 @@
 //! A rule's minutes end at the newest sample of the server, by the server's own clock: samples come in batches, and clocks
 //! differ.
 
+use ocore_domain::alerts::AGENT_SILENCE;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -149,7 +150,7 @@ pub async fn of_states(conn: &mut PgConnection) -> Result<Vec<Row>> {
                            then coalesce(c.docker_failures, 0) >= 2 end
                    when 'agentSilent' then
                        case when coalesce(c.reach, 'reachable') = 'reachable' and c.ssh_failing_since is null
-                           then coalesce(coalesce(a.last_seen_at, a.installed_at) < now() - interval '80 seconds', false) end
+                           then coalesce(coalesce(a.last_seen_at, a.installed_at) < now() - make_interval(secs => $1), false) end
                end as holds,
                case r.metric
                    when 'dockerUnavailable' then c.docker_detail
@@ -177,7 +178,8 @@ pub async fn of_states(conn: &mut PgConnection) -> Result<Vec<Row>> {
                else case i.health when 'unhealthy' then true when 'unknown' then null else false end
                end as holds) v
            where r.enabled and r.metric in ('instanceDown', 'instanceUnhealthy') and i.status <> 'removed'
-               and (v.holds or st.rule_id is not null)"#
+               and (v.holds or st.rule_id is not null)"#,
+        AGENT_SILENCE.as_seconds_f64(),
     )
     .fetch_all(conn)
     .await?)

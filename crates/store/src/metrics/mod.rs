@@ -22,7 +22,7 @@ pub use detail::Detail;
 pub use ingest::{Given, Ingested, Totals, ingest, ingest_all, totals};
 pub use retention::{Retention, set_retention};
 pub use rollup::{RolledUp, roll_up, roll_up_at};
-pub use silent::{AGENT_SILENT_SECONDS, without_agent};
+pub use silent::without_agent;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,12 +1,9 @@
 //! Servers that nobody tells of.
 
-use ocore_domain::{OrganizationId, ServerId};
+use ocore_domain::{OrganizationId, ServerId, alerts::AGENT_SILENCE};
 use sqlx::PgConnection;
 
 use crate::Result;
-
-/// Seconds after which an agent that has not pushed is taken for gone: two pushes and a sample.
-pub const AGENT_SILENT_SECONDS: i32 = 80;
 
 /// Servers in use whose agent is gone, or that have none.
 pub async fn without_agent(conn: &mut PgConnection) -> Result<Vec<(ServerId, OrganizationId)>> {
@@ -18,7 +15,7 @@ pub async fn without_agent(conn: &mut PgConnection) -> Result<Vec<(ServerId, Org
                and not exists (select from agents a
                                where a.server_id = s.id and a.last_seen_at > now() - make_interval(secs => $1))
            order by s.id"#,
-        f64::from(AGENT_SILENT_SECONDS),
+        AGENT_SILENCE.as_seconds_f64(),
     )
     .fetch_all(conn)
     .await?;
