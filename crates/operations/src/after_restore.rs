@@ -141,6 +141,7 @@ mod tests {
                 error: None,
                 attempt,
                 token: Uuid::nil(),
+                cancel_requested: false,
             })
         };
         for definition in crate::DEFINITIONS {

@@ -20,7 +20,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Hands,
-    engine::{self, Definition, LetGo, Limits, Recorder},
+    engine::{self, Definition, LetGo, Limits, Shared},
     faults::Faults,
     only_waits,
 };
@@ -55,7 +55,7 @@ pub(crate) struct Config {
 
 pub(crate) struct Worker {
     hands: Hands,
-    recorder: Recorder,
+    shared: Shared,
     config: Config,
     id: Mutex<WorkerId>,
     room: Arc<Semaphore>,
@@ -80,7 +80,7 @@ impl Worker {
         operations::register_worker(&mut conn, id, &host, std::process::id()).await?;
         drop(conn);
         let worker = Arc::new(Self {
-            recorder: Recorder::start(hands.store()),
+            shared: Shared::start(&hands),
             hands,
             room: Arc::new(Semaphore::new(config.concurrency)),
             config,
@@ -245,7 +245,7 @@ impl Worker {
         tracing::info!(operation = %id, kind, attempt = claim.attempt, "operation claimed");
         let ended = engine::run(
             self.hands.clone(),
-            self.recorder.clone(),
+            &self.shared,
             definition,
             claim.clone(),
             self.config.faults.clone(),

@@ -22,6 +22,7 @@ use crate::{
 
 pub(crate) const QUEUE: &str = "ocore_queue";
 pub(crate) const OPERATION: &str = "ocore_operation";
+const CANCEL: &str = "ocore_cancel";
 
 /// How long changes of operations are gathered before it is asked whose they are.
 const GATHER: Duration = Duration::from_millis(200);
@@ -54,11 +55,22 @@ pub async fn operation_changed(conn: &mut PgConnection, id: OperationId) -> Resu
     Ok(())
 }
 
+/// Tells the worker of an operation that it is to stop. Heard when the transaction commits.
+pub async fn cancel_requested(conn: &mut PgConnection, id: OperationId) -> Result<()> {
+    sqlx::query("select pg_notify($1, $2)")
+        .bind(CANCEL)
+        .bind(id.to_string())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// What this process has heard. One connection listens for all of it.
 #[derive(Clone, Debug)]
 pub struct Notifications {
     queue: Arc<Notify>,
     operations: broadcast::Sender<OperationId>,
+    cancels: broadcast::Sender<OperationId>,
     changes: broadcast::Sender<Changed>,
     moved: Arc<Moved>,
 }
@@ -113,6 +125,7 @@ impl Notifications {
         Self {
             queue: Arc::new(Notify::new()),
             operations: broadcast::channel(1024).0,
+            cancels: broadcast::channel(1024).0,
             changes: broadcast::channel(1024).0,
             moved: Arc::default(),
         }
@@ -136,7 +149,7 @@ impl Notifications {
 
     async fn hear(&self, pool: &PgPool) -> Result<()> {
         let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen_all([QUEUE, OPERATION, CHANGED]).await?;
+        listener.listen_all([QUEUE, OPERATION, CANCEL, CHANGED]).await?;
         // Something may have happened before we listened.
         self.queue.notify_one();
         self.change(Changed::ANYTHING);
@@ -148,6 +161,12 @@ impl Notifications {
             let Some(heard) = heard? else { return Ok(()) };
             match heard.channel() {
                 QUEUE => self.queue.notify_one(),
+                CANCEL => {
+                    if let Ok(id) = heard.payload().parse() {
+                        // No worker here is fine.
+                        let _ = self.cancels.send(id);
+                    }
+                }
                 CHANGED => {
                     if let Some(changed) = Changed::read(heard.payload()) {
                         self.change(changed);
@@ -217,6 +236,11 @@ impl Notifications {
     /// The operations that change from now on.
     pub fn operations(&self) -> broadcast::Receiver<OperationId> {
         self.operations.subscribe()
+    }
+
+    /// The operations that somebody wishes to stop from now on.
+    pub fn cancels(&self) -> broadcast::Receiver<OperationId> {
+        self.cancels.subscribe()
     }
 
     /// What changes from now on, whosever it is.

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Action, Ctx, Definition, End, Output, Recorder, Settle, Step,
+    Action, Ctx, Definition, End, Output, Recorder, Settle, Shared, Step,
     patience::{Pauses, persist},
 };
 use crate::{
@@ -69,7 +69,7 @@ pub(crate) struct Run {
 /// Runs a claimed operation to its end, unless it has to be let go.
 pub(crate) async fn run(
     hands: Hands,
-    recorder: Recorder,
+    shared: &Shared,
     definition: &'static Definition,
     claim: Claimed,
     faults: Arc<dyn Faults>,
@@ -83,21 +83,19 @@ pub(crate) async fn run(
         persist!({ operations::last_seq(&mut *store.connection().await?, claim.id).await })?
     };
     let output = Output::start(store.clone(), claim.clone(), last + 1);
-    let cancelled = CancellationToken::new();
-    let watch = tokio::spawn(watch_for_cancel(hands.clone(), claim.clone(), cancelled.clone()));
+    let watched = shared.cancels.watch(&claim);
     let run = Run {
         hands,
-        recorder,
+        recorder: shared.recorder.clone(),
         definition,
         claim,
         faults,
         limits,
         output,
-        cancelled,
+        cancelled: watched.token(),
         stopping,
     };
     let ended = run.to_the_end().await;
-    watch.abort();
     run.output.flush().await;
     ended
 }
@@ -106,24 +104,6 @@ pub(crate) async fn run(
 /// for the claim before it.
 const fn is_first(claim: &Claimed) -> bool {
     claim.attempt == 1
-}
-
-/// Hears of the wish to stop, by notification or, should that be lost, by looking.
-async fn watch_for_cancel(hands: Hands, claim: Claimed, cancelled: CancellationToken) {
-    let mut changes = hands.notifications().operations();
-    // Most operations that are over in a moment need not look: a wish from before the claim is rare, and is seen then.
-    let mut pause = Duration::from_millis(100);
-    loop {
-        let changed = async { while changes.recv().await.is_ok_and(|id| id != claim.id) {} };
-        let _ = timeout(pause, changed).await;
-        pause = Duration::from_secs(2);
-        let asked =
-            async { operations::cancel_requested(&mut *hands.store().connection().await?, claim.id).await };
-        if asked.await.unwrap_or(false) {
-            cancelled.cancel();
-            return;
-        }
-    }
 }
 
 impl Run {

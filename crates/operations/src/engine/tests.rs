@@ -17,7 +17,7 @@ use sqlx::PgPool;
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Action, Ctx, Definition, LetGo, Limits, Recorder, Settle, run, secs, step};
+use super::{Action, Ctx, Definition, LetGo, Limits, Settle, Shared, run, secs, step};
 use crate::{
     Hands,
     faults::{Faults, NoFaults, Point},
@@ -204,15 +204,11 @@ impl Engine {
             patience: secs(2),
             undo_patience: secs(2),
         };
-        tokio::spawn(run(
-            self.hands.clone(),
-            Recorder::start(self.hands.store()),
-            definition,
-            claim,
-            faults,
-            limits,
-            self.stopping.clone(),
-        ))
+        let (hands, stopping) = (self.hands.clone(), self.stopping.clone());
+        tokio::spawn(async move {
+            let shared = Shared::start(&hands);
+            run(hands, &shared, definition, claim, faults, limits, stopping).await
+        })
     }
 
     /// Runs an operation to its end with things going wrong; answers its row, its steps, and what it did in order.

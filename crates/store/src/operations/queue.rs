@@ -33,6 +33,8 @@ pub struct Claimed {
     /// Which claim this is; every write names it. Not the count: that of a claim which PostgreSQL forgot in a crash is
     /// given out again.
     pub token: Uuid,
+    /// Whether a stop was asked for before it was claimed.
+    pub cancel_requested: bool,
 }
 
 /// What a worker takes, and how much may be at work at once. Every bound counts what all processes hold together.
@@ -194,7 +196,7 @@ pub async fn claim(
            )
            select id as "id!: _", organization_id as "organization_id!: _", kind as "kind!", subject_id,
                server_id as "server_id: _", params as "params!", state as "state!: _", error as "error: _",
-               attempt as "attempt!", claim_token as "token!"
+               attempt as "attempt!", claim_token as "token!", cancel_requested_at is not null as "cancel_requested!"
            from taken"#,
         worker as WorkerId,
         &terms.kinds,
@@ -220,7 +222,7 @@ pub async fn claim_unstarted(conn: &mut PgConnection, id: OperationId) -> Result
            where id = $1 and state = 'queued' and worker_id is null and attempt = 0
            returning id as "id: _", organization_id as "organization_id: _", kind, subject_id,
                server_id as "server_id: _", params, state as "state: _", error as "error: _", attempt,
-               claim_token as "token!""#,
+               claim_token as "token!", cancel_requested_at is not null as "cancel_requested!""#,
         id as OperationId,
         WorkerId::new() as WorkerId,
         Uuid::new_v4(),

@@ -216,18 +216,18 @@ pub async fn cancel(conn: &mut PgConnection, id: OperationId) -> Result<bool> {
     .execute(&mut *conn)
     .await?;
     notifications::operation_changed(conn, id).await?;
+    notifications::cancel_requested(conn, id).await?;
     // One that is queued has no worker to hear of it: it is claimed, finds the wish, and ends at once.
     notifications::queue_changed(conn).await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Whether a stop was asked for.
-pub async fn cancel_requested(conn: &mut PgConnection, id: OperationId) -> Result<bool> {
-    let asked = sqlx::query_scalar!(
-        r#"select cancel_requested_at is not null as "asked!" from operations where id = $1"#,
-        id as OperationId
+/// Of which of these a stop was asked for.
+pub async fn cancel_requested(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<OperationId>> {
+    Ok(sqlx::query_scalar!(
+        r#"select id as "id: OperationId" from operations where id = any($1) and cancel_requested_at is not null"#,
+        ids
     )
-    .fetch_optional(conn)
-    .await?;
-    Ok(asked.unwrap_or(false))
+    .fetch_all(conn)
+    .await?)
 }
