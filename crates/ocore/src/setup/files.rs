@@ -9,23 +9,27 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use super::{EXTERNAL, PGBOUNCER, PROD};
+/// A file of `deploy/`, with its path in the folder.
+macro_rules! deployed {
+    ($($path:literal),* $(,)?) => {
+        [$(($path, include_str!(concat!("../../../../deploy/", $path)))),*]
+    };
+}
 
-/// Each with its path in the folder.
-pub(super) const ALL: [(&str, &str); 4] = [
-    (PROD, include_str!("../../../../deploy/docker-compose.prod.yml")),
-    (
-        EXTERNAL,
-        include_str!("../../../../deploy/docker-compose.external-db.yml"),
-    ),
-    (
-        PGBOUNCER,
-        include_str!("../../../../deploy/docker-compose.pgbouncer.yml"),
-    ),
-    (
-        "caddy/Caddyfile",
-        include_str!("../../../../deploy/caddy/Caddyfile"),
-    ),
+/// What every installation is given; what is not asked for by `COMPOSE_FILE` does nothing.
+pub(super) const ALL: [(&str, &str); 12] = deployed![
+    "docker-compose.prod.yml",
+    "docker-compose.external-db.yml",
+    "docker-compose.pgbouncer.yml",
+    "docker-compose.logs.yml",
+    "caddy/Caddyfile",
+    "logs/fluent-bit.conf",
+    "logs/logs.env.example",
+    "logs/ocore.lua",
+    "logs/output-cloudwatch.conf",
+    "logs/output-elasticsearch.conf",
+    "logs/output-loki.conf",
+    "logs/parsers.conf",
 ];
 
 /// What became of a file.
