@@ -146,7 +146,7 @@ pub async fn take_open(conn: &mut PgConnection) -> Result<Vec<Claimed>> {
         r#"update operations set worker_id = $1, claim_token = $2 where finished_at is null
            returning id as "id: _", organization_id as "organization_id: _", kind, subject_id,
                server_id as "server_id: _", params, state as "state: _", error as "error: _", attempt,
-               claim_token as "token!""#,
+               claim_token as "token!", cancel_requested_at is not null as "cancel_requested!""#,
         WorkerId::new() as WorkerId,
         Uuid::new_v4(),
     )
