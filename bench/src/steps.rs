@@ -18,8 +18,9 @@ use crate::{
     report::{Figures, Target, median},
 };
 
-/// How many may be under way at once in a process: what it may be told at most.
-const CONCURRENCY: usize = 512;
+/// How many may be under way at once: what one process may be told at most.
+const PLACES: usize = 512;
+const PLACES_NAME: &str = "OCORE_BENCH_PLACES";
 /// How many operations; each has three steps, and each of these is begun and ended.
 const OPERATIONS: usize = 10_000;
 const ROUNDS: usize = 3;
@@ -42,15 +43,34 @@ async fn measure(postgres: &Embedded, data: &Path) -> Result<Figures> {
     let all = std::thread::available_parallelism()?.get();
     let least = Some(Target::AtLeast(5_000.0));
     let cases = [
-        ("operations of three steps: 1 process, 1 core", 1, 1, None),
-        ("operations of three steps: 1 process, all cores", 1, all, least),
-        ("operations of three steps: 2 processes, all cores", 2, all, None),
-        ("operations of three steps: 4 processes, all cores", 4, all, None),
+        ("operations of three steps: 1 process, 1 core", 1, PLACES, 1, None),
+        (
+            "operations of three steps: 1 process, all cores",
+            1,
+            PLACES,
+            all,
+            least,
+        ),
+        (
+            "the same: 2 processes that share the places",
+            2,
+            PLACES / 2,
+            all,
+            None,
+        ),
+        (
+            "the same: 4 processes that share the places",
+            4,
+            PLACES / 4,
+            all,
+            None,
+        ),
+        ("the same: 4 processes with all places each", 4, PLACES, all, None),
     ];
-    for (name, processes, cores, target) in cases {
+    for (name, processes, places, cores, target) in cases {
         let mut rates = Vec::new();
         for _ in 0..ROUNDS {
-            rates.push(drain(&store, &postgres.url(), data, processes, cores).await?);
+            rates.push(drain(&store, &postgres.url(), data, processes, places, cores).await?);
         }
         figures.add(name, median(&rates), "/s", target);
     }
@@ -68,6 +88,7 @@ async fn drain(
     url: &SecretString,
     data: &Path,
     processes: usize,
+    places: usize,
     cores: usize,
 ) -> Result<f64> {
     empty(store.pool()).await?;
@@ -85,7 +106,7 @@ async fn drain(
     keep_to(&cores, data).await?;
     let mut workers = Vec::new();
     for _ in 0..processes {
-        workers.push(Worker::start(url, &cores).await?);
+        workers.push(Worker::start(url, places, &cores).await?);
     }
     let began = Instant::now();
     for worker in &mut workers {
@@ -134,12 +155,13 @@ async fn keep_to(cores: &str, data: &Path) -> Result<()> {
 struct Worker(Child);
 
 impl Worker {
-    async fn start(url: &SecretString, cores: &str) -> Result<Self> {
+    async fn start(url: &SecretString, places: usize, cores: &str) -> Result<Self> {
         let mut child = Command::new("taskset")
             .args(["-c", cores])
             .arg(std::env::current_exe()?)
             .arg("worker")
             .env("DATABASE_URL", url.expose_secret())
+            .env(PLACES_NAME, places.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -171,12 +193,13 @@ impl Worker {
 /// What such a process does.
 pub async fn work() -> Result<()> {
     let url: SecretString = std::env::var("DATABASE_URL")?.into();
+    let places = std::env::var(PLACES_NAME)?.parse()?;
     let store = connect(&url).await?;
     let hands = Hands::new(store.clone(), Notifications::listen(store.pool().clone()));
     println!("ready");
     let mut input = BufReader::new(tokio::io::stdin());
     input.read_line(&mut String::new()).await?;
-    let runtime = start(hands, CONCURRENCY).await?;
+    let runtime = start(hands, places).await?;
     input.read_to_end(&mut Vec::new()).await?;
     runtime.shutdown(Duration::from_secs(5)).await;
     Ok(())
