@@ -1,6 +1,6 @@
 /** Amounts for people. */
 
-import { language } from '#lib/messages/index.ts';
+import { locale } from '#lib/messages/index.ts';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
@@ -17,15 +17,14 @@ export function bytes(amount: number | null | undefined): string {
 }
 
 export function number(value: number, digits = 0): string {
-  return new Intl.NumberFormat(language(), { maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(locale(), { maximumFractionDigits: digits }).format(value);
 }
 
 /** "42 %", from 0 to 100. */
 export function percent(value: number | null | undefined, digits = 0): string {
   if (value === null || value === undefined) return '–';
-  return new Intl.NumberFormat(language(), { style: 'percent', maximumFractionDigits: digits }).format(
-    value / 100,
-  );
+  // With a space in every language, as oCore's own messages say it.
+  return `${number(value, digits)}\u00a0%`;
 }
 
 /** "1.5 CPU", from thousandths. */
