@@ -46,6 +46,12 @@ export const KINDS = [
   'alert',
   'alert_rule',
   'notification_channel',
+  'session',
+  'passkey',
+  'device',
+  'recovery_drill',
+  'queue',
+  'control_plane',
 ] as const;
 
 /** The kind of thing in words; as it was recorded where there are none. */

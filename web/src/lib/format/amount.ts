@@ -1,19 +1,23 @@
 /** Amounts for people. */
 
-import { locale } from '#lib/messages/index.ts';
+import { language, locale } from '#lib/messages/index.ts';
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+const UNITS = {
+  en: ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'],
+  fr: ['o', 'Kio', 'Mio', 'Gio', 'Tio', 'Pio'],
+};
 
 /** "3.2 GiB". */
 export function bytes(amount: number | null | undefined): string {
   if (amount === null || amount === undefined) return '–';
+  const units = UNITS[language()];
   let value = amount;
   let unit = 0;
-  while (Math.abs(value) >= 1024 && unit < UNITS.length - 1) {
+  while (Math.abs(value) >= 1024 && unit < units.length - 1) {
     value /= 1024;
     unit += 1;
   }
-  return `${number(value, unit === 0 || value >= 100 ? 0 : 1)} ${UNITS[unit]}`;
+  return `${number(value, unit === 0 || value >= 100 ? 0 : 1)} ${units[unit]}`;
 }
 
 export function number(value: number, digits = 0): string {
