@@ -111,5 +111,9 @@ test('every page holds, in both themes, wide and narrow', async ({ page, plane }
   for (path of inside) await look();
   path = `/o/${made.slug}/alerts/${await comes}`;
   await look('alert');
+  // What goes anywhere stands above every page.
+  await page.keyboard.press('Control+k');
+  await page.getByRole('option').first().waitFor();
+  wrong.push(...(await faults(page)).map((fault) => `palette: ${fault}`));
   expect(wrong).toEqual([]);
 });
