@@ -62,6 +62,34 @@ test('two browsers show the same change within two seconds', async ({ browser, p
   await Promise.all([first.context().close(), second.context().close()]);
 });
 
+test('a role that is given or taken is felt without loading the page again', async ({ page, plane }) => {
+  const { slug, owner } = await acme(plane);
+  await signIn(page, plane, VIEWER);
+  await page.goto(`${plane.url}/o/${slug}/instances`);
+  const create = page.getByRole('main').getByRole('link', { name: 'New instance' });
+  await expect(page.getByRole('row', { name: /Acme Shop/ })).toBeVisible();
+  await expect(create).toHaveCount(0);
+  // Its stream stands.
+  await page.waitForTimeout(1_000);
+  interface Named {
+    data: { id: string; name: string }[];
+  }
+  interface People {
+    data: { userId: string; email: string }[];
+  }
+  const roles = (await owner.send<Named>('GET', '/api/roles')).data;
+  const people = (await owner.send<People>('GET', '/api/members')).data;
+  const viewer = people.find((of) => of.email === VIEWER.email);
+  const give = async (name: string) =>
+    owner.send('PUT', `/api/members/${viewer?.userId}/role`, {
+      roleId: roles.find((of) => of.name === name)?.id,
+    });
+  await give('Developer');
+  await expect(create).toBeVisible({ timeout: 5_000 });
+  await give('Viewer');
+  await expect(create).toHaveCount(0, { timeout: 5_000 });
+});
+
 test('a restart of oCore under an open page: it says so, and goes on without being loaded again', async ({
   page,
   plane,

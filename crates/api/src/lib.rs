@@ -58,6 +58,7 @@ mod uptime;
 mod user;
 #[cfg(test)]
 mod with_people;
+mod words;
 
 use std::sync::Arc;
 

@@ -16,6 +16,7 @@ use crate::{
     access::{Act, Allowed, InTenancy, Manage, Monitoring, Need},
     page::List,
     problem::Answer,
+    words::counted,
 };
 
 /// How long the answer waits for tries that another process has taken.
@@ -77,7 +78,7 @@ pub(crate) async fn report<N: Need + InTenancy>(
         .commit(act.on(
             "organization",
             organization,
-            format!("{} channels", channels.len()),
+            counted(i64::try_from(channels.len()).unwrap_or(i64::MAX), "channel"),
         ))
         .await?;
     let ids: Vec<DeliveryId> = sent.iter().map(|(id, ..)| *id).collect();

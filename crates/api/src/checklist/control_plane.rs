@@ -12,6 +12,7 @@ use super::{BACKUPS, Checklist, DRILL, DRILL_DAYS, INVENTORY, Item, State, bottl
 use crate::{
     access::{Allowed, ServerAdmin},
     problem::Answer,
+    words::counted,
 };
 
 /// One a day, and two hours for it to be late.
@@ -41,8 +42,9 @@ pub(super) async fn check(allowed: Allowed<ServerAdmin>) -> Answer<Json<Checklis
             INVENTORY,
             State::Done,
             format!(
-                "{} servers with {} instances are managed",
-                managed.servers, managed.instances
+                "{} with {} managed",
+                counted(managed.servers, "server"),
+                counted(managed.instances, "instance")
             ),
         ),
     ];

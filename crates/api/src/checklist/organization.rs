@@ -14,6 +14,7 @@ use crate::{
     access::{Allowed, Monitoring, View},
     advice::found,
     problem::Answer,
+    words::counted,
 };
 
 /// Over how long averages are taken.
@@ -47,8 +48,9 @@ pub(super) async fn check(allowed: Allowed<View<Monitoring>>) -> Answer<Json<Che
             INVENTORY,
             State::Done,
             format!(
-                "{} servers with {} instances are known",
-                left.servers, left.instances
+                "{} with {} known",
+                counted(left.servers, "server"),
+                counted(left.instances, "instance")
             ),
         )
         .action("Keep the document where oCore is not: `ocore inventory --output inventory.md`."),

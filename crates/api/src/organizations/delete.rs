@@ -21,6 +21,7 @@ use crate::{
     confirm,
     operations::{self, Operation},
     problem::{Answer, Failure},
+    words::counted,
 };
 
 #[derive(Deserialize, IntoParams)]
@@ -154,8 +155,4 @@ pub(crate) fn stays(id: OrganizationId) -> Answer<()> {
         "Rename it if it is to be something else.",
     )
     .into())
-}
-
-fn counted(count: i64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -3,6 +3,7 @@
 import { api, body } from '#lib/api/client.ts';
 import type { AuditLog, Verification } from '#lib/api/schema.d.ts';
 import type { Page } from '#lib/api/list.ts';
+import { t } from '#lib/messages/index.ts';
 import type { operations } from '#lib/api/schema.d.ts';
 
 export type Query = NonNullable<operations['listAuditLogs']['parameters']['query']>;
@@ -45,7 +46,19 @@ export const KINDS = [
   'alert',
   'alert_rule',
   'notification_channel',
+  'session',
+  'passkey',
+  'device',
+  'recovery_drill',
+  'queue',
+  'control_plane',
 ] as const;
+
+/** The kind of thing in words; as it was recorded where there are none. */
+export function kindWords(kind: string | null | undefined): string {
+  const known = KINDS.find((of) => of === kind);
+  return known ? t(`access:kind.${known}`) : (kind ?? '');
+}
 
 /** How actions begin; with the dot, all that begin so are meant. */
 export const FAMILIES = [

@@ -24,5 +24,7 @@ test('midnight is told by its day, other hours by the clock', () => {
   const mark = timeMarks('en-GB', 3_600);
   expect(mark(new Date(2026, 2, 5, 0, 0).getTime() / 1000)).toBe('5 Mar');
   expect(mark(new Date(2026, 2, 5, 14, 30).getTime() / 1000)).toBe('14:30');
+  expect(mark(new Date(2026, 2, 5, 2, 15).getTime() / 1000)).toBe('02:15');
+  expect(timeMarks('en-US', 3_600)(new Date(2026, 2, 5, 2, 15).getTime() / 1000)).toMatch(/^2:15\sAM$/);
   expect(timeMarks('en-GB', 86_400)(new Date(2026, 2, 5, 12, 0).getTime() / 1000)).toBe('5 Mar');
 });

@@ -53,10 +53,12 @@ export function summary(values: Series['values']): { last: number; min: number; 
 const DAY = 86_400;
 
 /** What stands at the marks of the axis of time, as far apart as `step` seconds: the day at midnight, else the clock. */
-export function timeMarks(language: string, step: number): (seconds: number) => string {
-  const day = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short' });
-  const clock = new Intl.DateTimeFormat(language, {
-    hour: '2-digit',
+export function timeMarks(locale: string, step: number): (seconds: number) => string {
+  const day = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' });
+  // "2:15 AM", and "02:15".
+  const { hour12 } = new Intl.DateTimeFormat(locale, { hour: 'numeric' }).resolvedOptions();
+  const clock = new Intl.DateTimeFormat(locale, {
+    hour: hour12 ? 'numeric' : '2-digit',
     minute: '2-digit',
     second: step < 60 ? '2-digit' : undefined,
   });

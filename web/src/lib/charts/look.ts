@@ -1,7 +1,7 @@
 /** How charts are drawn by uPlot, in the colours of the theme. */
 
 import type uPlot from 'uplot';
-import { language } from '#lib/messages/index.ts';
+import { locale } from '#lib/messages/index.ts';
 import { timeMarks, type Limit, type Series } from './data';
 
 /** Lines differ by colour and by their dashes: not everybody tells colours apart. */
@@ -66,9 +66,10 @@ export function options(wanted: Wanted, width: number, height: number): uPlot.Op
     axes: [
       {
         ...axis,
-        size: 26,
+        size: 28,
+        gap: 8,
         space: 70,
-        values: (_, marks, __, ___, step) => marks.map(timeMarks(language(), step)),
+        values: (_, marks, __, ___, step) => marks.map(timeMarks(locale(), step)),
       },
       {
         ...axis,
@@ -108,8 +109,8 @@ function drawLimit(chart: uPlot, { label, value }: Limit) {
   ctx.stroke();
   ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
   ctx.textAlign = 'right';
-  // Below the line where there is no room above it.
-  const isAtTop = y - bbox.top < 16 * devicePixelRatio;
+  // Below the line where there is no room above it; above the plot there is some.
+  const isAtTop = y < 14 * devicePixelRatio;
   ctx.textBaseline = isAtTop ? 'top' : 'bottom';
   ctx.fillText(label, bbox.left + bbox.width - 4, y + (isAtTop ? 3 : -3) * devicePixelRatio);
   ctx.restore();

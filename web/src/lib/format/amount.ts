@@ -1,31 +1,34 @@
 /** Amounts for people. */
 
-import { language } from '#lib/messages/index.ts';
+import { language, locale } from '#lib/messages/index.ts';
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+const UNITS = {
+  en: ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'],
+  fr: ['o', 'Kio', 'Mio', 'Gio', 'Tio', 'Pio'],
+};
 
 /** "3.2 GiB". */
 export function bytes(amount: number | null | undefined): string {
   if (amount === null || amount === undefined) return '–';
+  const units = UNITS[language()];
   let value = amount;
   let unit = 0;
-  while (Math.abs(value) >= 1024 && unit < UNITS.length - 1) {
+  while (Math.abs(value) >= 1024 && unit < units.length - 1) {
     value /= 1024;
     unit += 1;
   }
-  return `${number(value, unit === 0 || value >= 100 ? 0 : 1)} ${UNITS[unit]}`;
+  return `${number(value, unit === 0 || value >= 100 ? 0 : 1)} ${units[unit]}`;
 }
 
 export function number(value: number, digits = 0): string {
-  return new Intl.NumberFormat(language(), { maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(locale(), { maximumFractionDigits: digits }).format(value);
 }
 
 /** "42 %", from 0 to 100. */
 export function percent(value: number | null | undefined, digits = 0): string {
   if (value === null || value === undefined) return '–';
-  return new Intl.NumberFormat(language(), { style: 'percent', maximumFractionDigits: digits }).format(
-    value / 100,
-  );
+  // With a space in every language, as oCore's own messages say it.
+  return `${number(value, digits)}\u00a0%`;
 }
 
 /** "1.5 CPU", from thousandths. */

@@ -1,6 +1,7 @@
 /** Times for people, in their own zone and language. */
 
-import { language } from '#lib/messages/index.ts';
+import { locale } from '#lib/messages/index.ts';
+import { number } from './amount.ts';
 
 const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['year', 31_536_000],
@@ -15,9 +16,9 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
 /** Making one is dear, and lists tell many times: one for each language. */
 const relative = new Map<string, Intl.RelativeTimeFormat>();
 
-function relativeIn(language: string): Intl.RelativeTimeFormat {
-  const known = relative.get(language) ?? new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
-  relative.set(language, known);
+function relativeIn(locale: string): Intl.RelativeTimeFormat {
+  const known = relative.get(locale) ?? new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
+  relative.set(locale, known);
   return known;
 }
 
@@ -25,21 +26,40 @@ function relativeIn(language: string): Intl.RelativeTimeFormat {
 export function ago(at: Date, now: number): string {
   const seconds = (at.getTime() - now) / 1000;
   const [unit, length] = STEPS.find(([, length]) => Math.abs(seconds) >= length) ?? ['second', 1];
-  return relativeIn(language()).format(Math.round(seconds / length), unit);
+  return relativeIn(locale()).format(Math.round(seconds / length), unit);
 }
 
 /** The exact time, with its zone. */
 export function exact(at: Date): string {
-  return new Intl.DateTimeFormat(language(), { dateStyle: 'medium', timeStyle: 'long' }).format(at);
+  return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'long' }).format(at);
 }
+
+/** "7d", as the API names a period, in words of the language. */
+export function period(name: string): string {
+  const [, count, unit] = /^(\d+)([hd])$/.exec(name) ?? [];
+  if (!count) return name;
+  const style = { style: 'unit', unit: unit === 'h' ? 'hour' : 'day', unitDisplay: 'narrow' } as const;
+  return new Intl.NumberFormat(locale(), style).format(Number(count));
+}
+
+/** How the language shortens a day: "d", "j". */
+function day(): string {
+  const style = { style: 'unit', unit: 'day', unitDisplay: 'narrow' } as const;
+  const parts = new Intl.NumberFormat(locale(), style).formatToParts(2);
+  return parts.find((part) => part.type === 'unit')?.value.trim() ?? 'd';
+}
+
+/** Whole ones, and what is over of the smaller: "2 h 5 min", "2 h". */
+const over = (whole: string, rest: number, unit: string) => (rest ? `${whole} ${rest} ${unit}` : whole);
 
 /** "1 min 20 s", from milliseconds. */
 export function duration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
-  const seconds = ms / 1_000;
-  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  if (ms < 59_500) return `${number(ms / 1_000, ms < 9_950 ? 1 : 0)} s`;
+  const seconds = Math.round(ms / 1_000);
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
+  if (minutes < 60) return over(`${minutes} min`, seconds % 60, 's');
   const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  if (hours < 48) return over(`${hours} h`, minutes % 60, 'min');
+  return over(`${Math.floor(hours / 24)}\u00a0${day()}`, hours % 24, 'h');
 }

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Instance } from '#lib/api/schema.d.ts';
 
 // What is asked of the browser.
-vi.mock('#lib/messages/index.ts', () => ({ language: () => 'en' }));
+vi.mock('#lib/messages/index.ts', () => ({ language: () => 'en', locale: () => 'en' }));
 
 import { changesOf } from './changes';
 import { forChange, forCreation, nameFault, variablesOf, type Variable } from './env';

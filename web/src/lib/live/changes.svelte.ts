@@ -2,6 +2,7 @@
 
 import type { QueryClient } from '@tanstack/svelte-query';
 import { freshener } from './freshen';
+import { reviewed } from '#lib/session/session.ts';
 import { follow } from './sse';
 
 class Connection {
@@ -10,6 +11,9 @@ class Connection {
 }
 
 export const connection = new Connection();
+
+/** What says what somebody may do. */
+const GRANTING = ['members', 'roles'];
 
 /**
  * Listens for changes. The first part of a query's key is its topic, such as `instances`; a change makes all queries of its
@@ -24,10 +28,12 @@ export function listen(queries: QueryClient): () => void {
       if (event.event === 'hello' && wasCut) {
         wasCut = false;
         void queries.invalidateQueries();
+        void reviewed();
       }
       if (event.event === 'changed') {
         const { topics } = JSON.parse(event.data) as { topics: string[] };
         freshen((query) => topics.includes(String(query.queryKey[0])));
+        if (topics.some((topic) => GRANTING.includes(topic))) void reviewed();
       }
     },
     onConnected: (alive) => {

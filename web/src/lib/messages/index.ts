@@ -14,6 +14,15 @@ export function language(): Language {
   return wanted.find((tag): tag is Language => tag !== undefined && tag in LANGUAGES) ?? 'en';
 }
 
+/**
+ * How times and amounts are written: as the browser's own variety of the language does, British or American, of Canada or of
+ * France; else as the language does at large.
+ */
+export function locale(): string {
+  const spoken = language();
+  return navigator.languages.find((tag) => tag.slice(0, 2).toLowerCase() === spoken) ?? spoken;
+}
+
 /** Chooses a language: the page begins anew in it. */
 export function speak(language: Language) {
   localStorage.setItem(REMEMBERED, language);

@@ -25,6 +25,12 @@ export async function recognize(slug?: string): Promise<boolean> {
   }
 }
 
+/** Reads again what they may do here: pages offer what they may from then on. Who is in it no more is told by the next answer. */
+export async function reviewed(): Promise<void> {
+  const me = await body(api.GET('/api/auth/me')).catch(() => undefined);
+  if (me?.organizations.some((of) => of.slug === current.slug)) current.me = me;
+}
+
 /** Signs out and forgets what was shown. */
 export async function leave(queries: QueryClient): Promise<void> {
   await api.POST('/api/auth/logout').catch(() => undefined);
