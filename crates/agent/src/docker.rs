@@ -8,7 +8,7 @@ use std::{collections::HashMap, time::Duration};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{
-    Request,
+    Request, Response, StatusCode,
     body::Incoming,
     client::conn::http1::{self, SendRequest},
 };
@@ -77,13 +77,25 @@ struct Mount {
     destination: String,
 }
 
-#[derive(Deserialize)]
+/// What a container is, be it running or not.
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Inspected {
+pub(crate) struct Inspected {
+    pub(crate) id: String,
     state: State,
+    config: ContainerConfig,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ContainerConfig {
+    #[serde(default)]
+    labels: Option<HashMap<String, String>>,
+    #[serde(default)]
+    tty: bool,
+}
+
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct State {
     pid: u32,
@@ -133,6 +145,18 @@ impl Listed {
     }
 }
 
+impl Inspected {
+    /// The value of a label.
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        self.config.labels.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// Whether its output is that of a terminal, which the Engine gives as it is.
+    pub(crate) const fn is_terminal(&self) -> bool {
+        self.config.tty
+    }
+}
+
 impl Docker {
     pub(crate) const fn new(socket: String) -> Self {
         Self { socket }
@@ -149,6 +173,19 @@ impl Docker {
         Ok(inspected.state.pid)
     }
 
+    /// What a container is, by its name or identifier; none: there is none.
+    pub(crate) async fn inspect(&self, name: &str) -> Result<Option<Inspected>, Fault> {
+        let path = format!("/containers/{name}/json");
+        let asked = async {
+            let answer = self.send(&path).await?;
+            if answer.status() == StatusCode::NOT_FOUND {
+                return Ok(None);
+            }
+            read(&path, accepted(&path, answer)?).await.map(Some)
+        };
+        in_time(&path, asked).await
+    }
+
     /// Where the Engine keeps its data.
     pub(crate) async fn root(&self) -> Result<String, Fault> {
         let info: Info = self.get("/info").await?;
@@ -161,24 +198,23 @@ impl Docker {
         self.ask(&path).await
     }
 
+    /// The last lines that a container wrote, and, when it is followed, what it writes from now on.
+    pub(crate) async fn log(&self, id: &str, tail: u64, follow: bool) -> Result<Incoming, Fault> {
+        let follow = u8::from(follow);
+        let path = format!("/containers/{id}/logs?follow={follow}&stdout=1&stderr=1&tail={tail}");
+        in_time(&path, self.ask(&path)).await
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Fault> {
-        let read = async {
-            let body = self.ask(path).await?;
-            let whole = Limited::new(body, LONGEST).collect().await;
-            let bytes =
-                whole.map_err(|error| Fault(format!("the Docker Engine's answer broke off: {error}")))?;
-            serde_json::from_slice(&bytes.to_bytes()).map_err(|error| {
-                Fault(format!(
-                    "the Docker Engine's answer to {path} is not understood: {error}"
-                ))
-            })
-        };
-        let late = |_| Fault(format!("the Docker Engine did not answer {path} in time"));
-        timeout(PATIENCE, read).await.map_err(late)?
+        in_time(path, async { read(path, self.ask(path).await?).await }).await
+    }
+
+    async fn ask(&self, path: &str) -> Result<Incoming, Fault> {
+        accepted(path, self.send(path).await?)
     }
 
     /// Each on a connection of its own: they are rare, and a kept one costs memory all the time.
-    async fn ask(&self, path: &str) -> Result<Incoming, Fault> {
+    async fn send(&self, path: &str) -> Result<Response<Incoming>, Fault> {
         let fault =
             |error: &dyn std::fmt::Display| Fault(format!("{} does not answer: {error}", self.socket));
         let stream = UnixStream::connect(&self.socket)
@@ -194,18 +230,34 @@ impl Docker {
             .header("host", "docker")
             .body(Empty::new())
             .map_err(|error| fault(&error))?;
-        let answer = sender
-            .send_request(request)
-            .await
-            .map_err(|error| fault(&error))?;
-        if !answer.status().is_success() {
-            return Err(Fault(format!(
-                "the Docker Engine answered {path} with {}",
-                answer.status()
-            )));
-        }
-        Ok(answer.into_body())
+        sender.send_request(request).await.map_err(|error| fault(&error))
     }
+}
+
+/// The body of an answer that is no refusal.
+fn accepted(path: &str, answer: Response<Incoming>) -> Result<Incoming, Fault> {
+    if !answer.status().is_success() {
+        return Err(Fault(format!(
+            "the Docker Engine answered {path} with {}",
+            answer.status()
+        )));
+    }
+    Ok(answer.into_body())
+}
+
+async fn read<T: DeserializeOwned>(path: &str, body: Incoming) -> Result<T, Fault> {
+    let whole = Limited::new(body, LONGEST).collect().await;
+    let bytes = whole.map_err(|error| Fault(format!("the Docker Engine's answer broke off: {error}")))?;
+    serde_json::from_slice(&bytes.to_bytes()).map_err(|error| {
+        Fault(format!(
+            "the Docker Engine's answer to {path} is not understood: {error}"
+        ))
+    })
+}
+
+async fn in_time<T>(path: &str, asked: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let late = |_| Fault(format!("the Docker Engine did not answer {path} in time"));
+    timeout(PATIENCE, asked).await.map_err(late)?
 }
 
 #[cfg(test)]

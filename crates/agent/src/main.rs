@@ -8,11 +8,14 @@ mod fault;
 mod files;
 mod host;
 mod odoo;
+mod output;
+mod plane;
 mod postgres;
 mod push;
 mod ring;
 mod run;
 mod sampler;
+mod stream;
 mod tls;
 
 use std::{env, path::PathBuf, process::ExitCode};
@@ -79,7 +82,7 @@ fn command(mut words: impl Iterator<Item = String>) -> Result<Command, Fault> {
             token: token.ok_or_else(|| Fault("--token-file is needed".to_owned()))?,
         }),
         "sample" => Ok(Command::Sample { docker, seconds }),
-        "--version" | "-V" | "version" => Ok(Command::Say(format!("ocore-agent {}", push::VERSION))),
+        "--version" | "-V" | "version" => Ok(Command::Say(format!("ocore-agent {}", plane::VERSION))),
         "--help" | "-h" | "help" => Ok(Command::Say(HELP.to_owned())),
         "" => Err(Fault("what is to be done?".to_owned())),
         other => Err(Fault(format!("{other} is not known"))),

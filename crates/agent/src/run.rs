@@ -20,10 +20,12 @@ use crate::{
     fault::{Fault, say, warn},
     host::Machine,
     odoo,
+    plane::Plane,
     postgres::Asker,
     push::{Outcome, Way, deliver_all, deliver_next},
     ring::Ring,
     sampler::Shared,
+    stream,
 };
 
 /// How long the last samples may take to be brought when the agent is to end.
@@ -33,7 +35,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 pub(crate) async fn run(path: &str) -> Result<(), Fault> {
     let config = Config::read(path)?;
     let token = credential("token")?;
-    let way = || Way::new(&config.url, config.ca.as_deref(), token.clone(), boot_id());
+    let plane = Plane::new(&config.url, config.ca.as_deref(), token)?;
+    let way = || Way::new(plane.clone(), boot_id());
     let (shared, ring, more) = (
         Shared::new(),
         Arc::new(Mutex::new(Ring::new())),
@@ -45,14 +48,15 @@ pub(crate) async fn run(path: &str) -> Result<(), Fault> {
     if let Some(socket) = &config.docker {
         let docker = Docker::new(socket.clone());
         tokio::spawn(shared.clone().keep_listing(docker.clone()));
-        tokio::spawn(odoo::follow_logs(shared.clone(), docker));
+        tokio::spawn(odoo::follow_logs(shared.clone(), docker.clone()));
         tokio::spawn(odoo::measure_files(shared.clone()));
+        tokio::spawn(stream::keep(plane.clone(), docker));
         // Without a password it does without PostgreSQL's figures.
         if let (Some(container), Ok(password)) = (&config.postgres, credential("postgres")) {
             tokio::spawn(Asker::new(shared.clone(), container.clone(), password).keep_asking());
         }
     }
-    let delivering = tokio::spawn(deliver_all(way()?, ring.clone(), more.clone()));
+    let delivering = tokio::spawn(deliver_all(way(), ring.clone(), more.clone()));
     say(&format!(
         "watching the server {} for {}",
         config.server, config.url
@@ -85,7 +89,7 @@ pub(crate) async fn run(path: &str) -> Result<(), Fault> {
     }
     delivering.abort();
     keep(&shared, &mut machine, &ring, true);
-    let mut way = way()?;
+    let mut way = way();
     let farewell = async {
         while let Some(Outcome::Accepted | Outcome::Refused(_)) = deliver_next(&mut way, &ring).await {}
     };
@@ -109,7 +113,8 @@ fn keep(shared: &Shared, machine: &mut Machine, ring: &Mutex<Ring>, fully: bool)
 /// Sees whether oCore is reached and takes the token: an empty batch is brought.
 pub(crate) async fn check(path: &str, token: &Path) -> Result<(), Fault> {
     let config = Config::read(path)?;
-    let mut way = Way::new(&config.url, config.ca.as_deref(), secret(token)?, boot_id())?;
+    let plane = Plane::new(&config.url, config.ca.as_deref(), secret(token)?)?;
+    let mut way = Way::new(plane, boot_id());
     match way.deliver(0, &[]).await {
         Outcome::Accepted => Ok(()),
         Outcome::Later(fault) | Outcome::Refused(fault) => Err(fault),

@@ -14,14 +14,23 @@ use std::{
 use axum::{
     Json, Router,
     body::{Body, Bytes},
-    extract::{Request, State},
+    extract::{Request, State, WebSocketUpgrade, ws::Message},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::any,
 };
+use futures::{SinkExt, StreamExt};
 use reqwest::{Client, redirect};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::Notify, time::timeout};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+    time::timeout,
+};
+use tokio_tungstenite::{
+    client_async,
+    tungstenite::{self as said, client::IntoClientRequest},
+};
 
 struct Frontend(Child, String);
 
@@ -100,8 +109,24 @@ async fn stream(State(go): State<Arc<Notify>>) -> impl IntoResponse {
             }
         }
     });
-    let pieces = futures::StreamExt::map(pieces, Ok::<_, Infallible>);
+    let pieces = pieces.map(Ok::<_, Infallible>);
     ([("content-type", "text/event-stream")], Body::from_stream(pieces))
+}
+
+/// Says what it hears, until it hears enough.
+async fn parrot(headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+    assert_eq!(headers["authorization"], "Bearer t");
+    assert_eq!(headers["x-forwarded-for"], "127.0.0.1");
+    upgrade.protocols(["ours"]).on_upgrade(|mut socket| async move {
+        while let Some(Ok(message)) = socket.recv().await {
+            if let Message::Text(text) = &message
+                && text.as_str() == "enough"
+            {
+                return;
+            }
+            socket.send(message).await.unwrap();
+        }
+    })
 }
 
 /// An API of its own, as far as this test needs one.
@@ -110,6 +135,7 @@ async fn api(go: Arc<Notify>) -> String {
     let address: SocketAddr = listener.local_addr().unwrap();
     let router = Router::new()
         .route("/api/stream", any(stream))
+        .route("/api/socket", any(parrot))
         .fallback(echo)
         .with_state(go);
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -199,6 +225,36 @@ async fn events_come_when_they_happen() {
     go.notify_one();
     assert_eq!(answer.chunk().await.unwrap().unwrap(), "data: two\n\n");
     assert_eq!(answer.chunk().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn websockets_are_passed_on() {
+    let frontend = Frontend::start(&api(Arc::default()).await, "127.0.0.1:0");
+    let ask = |path: &str| {
+        let url = frontend.url(path).replacen("http:", "ws:", 1);
+        let mut request = url.into_client_request().unwrap();
+        for (name, value) in [("authorization", "Bearer t"), ("sec-websocket-protocol", "ours")] {
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        let address = frontend.1.clone();
+        async move { client_async(request, TcpStream::connect(address).await.unwrap()).await }
+    };
+    let (mut socket, answer) = ask("/api/socket").await.unwrap();
+    assert_eq!(answer.headers()["sec-websocket-protocol"], "ours");
+    for said in [said::Message::text("one"), said::Message::binary(vec![7; 100_000])] {
+        socket.send(said.clone()).await.unwrap();
+        let heard = timeout(Duration::from_secs(10), socket.next()).await.unwrap();
+        assert_eq!(heard.unwrap().unwrap(), said);
+    }
+    socket.send(said::Message::text("enough")).await.unwrap();
+    let heard = timeout(Duration::from_secs(10), socket.next()).await.unwrap();
+    assert!(!matches!(heard, Some(Ok(said::Message::Text(_)))), "{heard:?}");
+    // Who is refused hears why, as of any request.
+    let Err(said::Error::Http(answer)) = ask("/api/elsewhere").await else {
+        panic!()
+    };
+    assert_eq!(answer.status(), 303);
+    assert_eq!(answer.headers()["x-own"], "kept");
 }
 
 #[tokio::test]

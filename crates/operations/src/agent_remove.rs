@@ -68,5 +68,8 @@ fn unless_forced(ctx: &Ctx, force: bool, done: Result<(), Problem>) -> Result<()
 pub(crate) async fn forget(ctx: &Ctx) -> Result<(), Problem> {
     let server = ctx.server().await?;
     let mut conn = ctx.store().connection().await?;
-    Ok(agents::forget(&mut conn, server.id).await?)
+    agents::forget(&mut conn, server.id).await?;
+    // Other processes see it when they look next.
+    ctx.hands().agent_links().part(server.id);
+    Ok(())
 }

@@ -15,7 +15,7 @@ use ocore_store::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{AgentSource, Pulse, Roles, lead::Lead};
+use crate::{AgentLinks, AgentSource, Pulse, Roles, lead::Lead};
 
 /// The rows, what is heard of them, and the servers. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +24,7 @@ pub struct Hands {
     notifications: Notifications,
     hosts: Arc<Hosts>,
     agents: Arc<AgentSource>,
+    agent_links: AgentLinks,
     pulse: Arc<Pulse>,
     hard_stop: CancellationToken,
     leaving: CancellationToken,
@@ -46,6 +47,7 @@ impl Hands {
             notifications,
             hosts: Arc::new(Hosts::new()),
             agents: Arc::default(),
+            agent_links: AgentLinks::default(),
             pulse: Arc::default(),
             hard_stop: CancellationToken::new(),
             leaving: CancellationToken::new(),
@@ -91,6 +93,11 @@ impl Hands {
         &self.agents
     }
 
+    /// The agents that are connected to this process.
+    pub const fn agent_links(&self) -> &AgentLinks {
+        &self.agent_links
+    }
+
     /// The rows.
     pub const fn store(&self) -> &Store {
         &self.store
@@ -133,6 +140,11 @@ impl Hands {
     /// Whether it is about to end.
     pub fn is_leaving(&self) -> bool {
         self.leaving.is_cancelled()
+    }
+
+    /// Waits until it is.
+    pub async fn left(&self) {
+        self.leaving.cancelled().await;
     }
 
     /// Ends what still runs when the grace of a shutdown is over.

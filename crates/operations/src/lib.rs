@@ -3,6 +3,7 @@
 
 pub mod after_restore;
 pub mod agent_install;
+mod agent_links;
 pub mod agent_remove;
 pub mod agent_rotate;
 mod agent_source;
@@ -42,6 +43,7 @@ pub mod server_validate;
 mod strangers;
 mod worker;
 
+pub use agent_links::{AgentLink, AgentLinks};
 pub use agent_source::{AGENT_VERSION, AgentSource};
 pub use command::{cancel, retry};
 pub use hands::Hands;

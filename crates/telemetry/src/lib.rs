@@ -9,6 +9,7 @@ mod host;
 mod odoo;
 mod postgres;
 pub mod proc;
+pub mod stream;
 
 pub use batch::{Batch, CONTENT_TYPE, MAX_BYTES, MAX_SAMPLES, Malformed, Sample};
 pub use container::Container;

@@ -9,6 +9,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
+    agent_log,
     plane::Plane,
     world::{Server, add_server, port_of, small},
 };
@@ -31,7 +32,7 @@ fn the_agent_comes_by_itself_tells_the_truth_and_goes() {
     goes_without_a_trace(&plane);
 }
 
-/// A real Odoo: its processes, its log, its database and how late its scheduled actions are.
+/// A real Odoo: its processes, its database, how late its scheduled actions are, and its log, for figures and for readers.
 #[test]
 fn the_agent_sees_an_odoo() {
     ONE.clean();
@@ -83,6 +84,7 @@ fn the_agent_sees_an_odoo() {
     assert!((database - size).abs() <= size * 0.05, "{database} {size}");
     let row = plane.sql("select pg_connections > 0 and pg_max_connections > 0 from server_samples where pg_connections is not null limit 1");
     assert_eq!(row, "t");
+    agent_log::comes_by_the_agent(&plane, ONE, port);
     plane.ok(&["instance", "delete", "acme", "--confirm", "acme", "--no-dump"]);
     plane.ok(&["server", "remove", "one", "--confirm", "one"]);
     assert_eq!(

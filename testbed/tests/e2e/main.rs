@@ -10,6 +10,7 @@
 
 mod advice;
 mod agent;
+mod agent_log;
 mod alerts;
 mod bad_input;
 mod cancel;

@@ -83,6 +83,8 @@ impl Server {
     /// Mends and takes away whatever an earlier test left, so that each begins on a clean server.
     pub(crate) fn clean(self) {
         ocore_testbed::start(self.number()).unwrap();
+        // A test that failed may have left it without SSH.
+        self.sh("iptables -F INPUT");
         ocore_testbed::heal(self.number()).unwrap();
         ocore_testbed::wait_ready(self.number()).unwrap();
         ocore_testbed::lose(self.number(), 0).unwrap();

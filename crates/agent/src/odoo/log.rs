@@ -3,6 +3,8 @@
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
+use crate::output::Lines;
+
 /// The longest line that is read; of a longer one the rest is skipped.
 const LONGEST: usize = 8 << 10;
 /// Paths whose requests are long because they wait on purpose.
@@ -10,55 +12,15 @@ const WAITING: [&str; 3] = ["/websocket", "/longpolling/", "/bus/"];
 
 /// Reads a container's log to its end, and tells of each request how many milliseconds it took.
 pub(super) async fn requests(mut body: Incoming, mut answered: impl FnMut(f32)) {
-    let mut lines = Lines::default();
+    let mut lines = Lines::cut_off_at(LONGEST);
     while let Some(Ok(frame)) = body.frame().await {
         if let Some(bytes) = frame.data_ref() {
             lines.read(bytes, &mut |line| {
-                if let Some(millis) = request(line) {
+                let line = std::str::from_utf8(line).ok();
+                if let Some(millis) = line.and_then(request) {
                     answered(millis);
                 }
             });
-        }
-    }
-}
-
-/// Takes apart what the Engine sends: pieces of output, each after eight bytes with its length, which end anywhere.
-#[derive(Debug, Default)]
-struct Lines {
-    header: Vec<u8>,
-    /// How much of the present piece is still to come.
-    left: usize,
-    line: Vec<u8>,
-}
-
-impl Lines {
-    fn read(&mut self, mut bytes: &[u8], tell: &mut impl FnMut(&str)) {
-        while !bytes.is_empty() {
-            if self.left == 0 {
-                let taken = bytes.len().min(8 - self.header.len());
-                self.header.extend_from_slice(&bytes[..taken]);
-                bytes = &bytes[taken..];
-                if let [_, _, _, _, a, b, c, d] = self.header[..] {
-                    self.left = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(0);
-                    self.header.clear();
-                }
-                continue;
-            }
-            let (piece, rest) = bytes.split_at(bytes.len().min(self.left));
-            self.left -= piece.len();
-            bytes = rest;
-            for byte in piece {
-                if *byte != b'\n' {
-                    if self.line.len() < LONGEST {
-                        self.line.push(*byte);
-                    }
-                    continue;
-                }
-                if let Ok(line) = std::str::from_utf8(&self.line) {
-                    tell(line);
-                }
-                self.line.clear();
-            }
         }
     }
 }
@@ -97,22 +59,5 @@ mod tests {
             None
         );
         assert_eq!(request("x werkzeug: \"GET / HTTP/1.1\" 200 - - - -"), None);
-    }
-
-    #[test]
-    fn pieces_may_end_anywhere() {
-        let mut sent = Vec::new();
-        for piece in [&LINE[..40], &LINE[40..], "\nother", "\n"] {
-            sent.extend_from_slice(&[2, 0, 0, 0]);
-            sent.extend_from_slice(&u32::try_from(piece.len()).unwrap().to_be_bytes());
-            sent.extend_from_slice(piece.as_bytes());
-        }
-        for size in [1, 7, 8, 9, 64, 4096] {
-            let (mut lines, mut told) = (Lines::default(), Vec::new());
-            for chunk in sent.chunks(size) {
-                lines.read(chunk, &mut |line| told.push(line.to_owned()));
-            }
-            assert_eq!(told, [LINE, "other"], "{size}");
-        }
     }
 }

@@ -1,7 +1,6 @@
 //! Bringing batches to oCore: over one connection that is kept, in order, until each is accepted.
 
 use std::{
-    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -15,22 +14,17 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use ocore_telemetry::{Batch, CONTENT_TYPE};
-use secrecy::{ExposeSecret, SecretString};
 use tokio::{
-    net::TcpStream,
     sync::Notify,
     time::{sleep, timeout},
 };
-use url::{Host, Url};
 
 use crate::{
     fault::{Fault, Once, say},
+    plane::{Plane, VERSION},
     ring::Ring,
-    tls::Tls,
 };
 
-/// This agent's version.
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How long one delivery may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The first and the longest pause after a failure; the real one is between half of it and all.
@@ -46,33 +40,20 @@ pub(crate) enum Outcome {
     Refused(Fault),
 }
 
-/// The way to oCore.
+/// The way of batches to oCore.
 pub(crate) struct Way {
-    url: Url,
-    token: SecretString,
-    tls: Option<Tls>,
+    plane: Plane,
     boot_id: String,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Way {
-    pub(crate) fn new(
-        url: &Url,
-        ca: Option<&str>,
-        token: SecretString,
-        boot_id: String,
-    ) -> Result<Self, Fault> {
-        let tls = match url.scheme() {
-            "https" => Some(Tls::new(ca)?),
-            _ => None,
-        };
-        Ok(Self {
-            url: url.clone(),
-            token,
-            tls,
+    pub(crate) const fn new(plane: Plane, boot_id: String) -> Self {
+        Self {
+            plane,
             boot_id,
             connection: None,
-        })
+        }
     }
 
     /// Brings some samples.
@@ -99,7 +80,7 @@ impl Way {
             }
             Err(_) => {
                 self.connection = None;
-                Outcome::Later(Fault(format!("{} did not answer in time", self.url)))
+                Outcome::Later(Fault(format!("{} did not answer in time", self.plane.url())))
             }
         }
     }
@@ -111,15 +92,9 @@ impl Way {
             _ => self.connect().await?,
         };
         connection.ready().await.map_err(|error| broken(&error))?;
-        let path = format!("{}/api/agent/metrics", self.url.path().trim_end_matches('/'));
-        let authority = self.url.authority();
-        let bearer = format!("Bearer {}", self.token.expose_secret());
-        let mut bearer = header::HeaderValue::try_from(bearer)
-            .map_err(|_| Fault("the token holds what no token holds".to_owned()))?;
-        bearer.set_sensitive(true);
-        let request = Request::post(path)
-            .header(header::HOST, authority)
-            .header(header::AUTHORIZATION, bearer)
+        let request = Request::post(self.plane.path("/api/agent/metrics"))
+            .header(header::HOST, self.plane.authority())
+            .header(header::AUTHORIZATION, self.plane.bearer()?)
             .header(header::CONTENT_TYPE, CONTENT_TYPE)
             .header(header::USER_AGENT, format!("ocore-agent/{VERSION}"))
             .body(Full::new(body))
@@ -138,7 +113,7 @@ impl Way {
         self.connection = Some(connection);
         let said = || {
             let text: String = String::from_utf8_lossy(&text).chars().take(300).collect();
-            Fault(format!("{} answered {status}: {text}", self.url))
+            Fault(format!("{} answered {status}: {text}", self.plane.url()))
         };
         Ok(match status {
             _ if status.is_success() => Outcome::Accepted,
@@ -151,73 +126,15 @@ impl Way {
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Fault> {
-        let host = self
-            .url
-            .host()
-            .ok_or_else(|| Fault("the URL names no host".to_owned()))?;
-        let port = self.url.port_or_known_default().unwrap_or(443);
-        let stream = open(&host, port).await?;
-        let (sender, connection) = match &self.tls {
-            None => {
-                let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-                (sender, tokio::spawn(async move { drop(connection.await) }))
-            }
-            Some(tls) => {
-                let stream = tls.wrap(&host, stream).await?;
-                let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-                (sender, tokio::spawn(async move { drop(connection.await) }))
-            }
-        };
-        drop(connection);
+        let stream = self.plane.connect().await?;
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(16 << 10)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| Fault(format!("the connection broke: {error}")))?;
+        drop(tokio::spawn(connection));
         Ok(sender)
     }
-}
-
-async fn handshake<S>(
-    stream: S,
-) -> Result<(SendRequest<Full<Bytes>>, http1::Connection<S, Full<Bytes>>), Fault>
-where
-    S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-{
-    http1::Builder::new()
-        .max_buf_size(16 << 10)
-        .handshake(stream)
-        .await
-        .map_err(|error| Fault(format!("the connection broke: {error}")))
-}
-
-/// A connection to the first address of a host that takes one.
-async fn open(host: &Host<&str>, port: u16) -> Result<TcpStream, Fault> {
-    let mut last = Fault(format!("{host} has no address"));
-    for address in addresses(host).await? {
-        match TcpStream::connect(SocketAddr::new(address, port)).await {
-            Ok(stream) => {
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Err(error) => {
-                last = Fault(format!(
-                    "{host} port {port} cannot be reached at {address}: {error}"
-                ));
-            }
-        }
-    }
-    Err(last)
-}
-
-/// Not by the C library: in a static binary it would load the system's, of whatever version that is.
-async fn addresses(host: &Host<&str>) -> Result<Vec<IpAddr>, Fault> {
-    let name = match host {
-        Host::Ipv4(address) => return Ok(vec![(*address).into()]),
-        Host::Ipv6(address) => return Ok(vec![(*address).into()]),
-        Host::Domain(name) => *name,
-    };
-    let fault = |error: &dyn std::fmt::Display| Fault(format!("the name {name} is not found: {error}"));
-    let resolver = hickory_resolver::TokioResolver::builder_tokio()
-        .and_then(hickory_resolver::ResolverBuilder::build)
-        .map_err(|error| fault(&error))?;
-    let found = resolver.lookup_ip(name).await.map_err(|error| fault(&error))?;
-    Ok(found.iter().collect())
 }
 
 /// Brings what is in the ring, whenever it is told that there is more.

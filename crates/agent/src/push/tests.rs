@@ -6,6 +6,7 @@ use hyper::{Response, body::Incoming, server::conn::http1 as serving, service::s
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_rustls::{TlsAcceptor, rustls};
+use url::Url;
 
 use super::*;
 
@@ -96,7 +97,8 @@ impl Receiver {
     fn way(&self) -> Way {
         let url = Url::parse(&format!("https://{}", self.address)).unwrap();
         let ca = self.ca();
-        Way::new(&url, ca.to_str(), "ocore_agent_t".into(), "boot".to_owned()).unwrap()
+        let plane = Plane::new(&url, ca.to_str(), "ocore_agent_t".into()).unwrap();
+        Way::new(plane, "boot".to_owned())
     }
 
     fn arrived(&self) -> Vec<Arrived> {
@@ -191,7 +193,8 @@ async fn nobody_else_is_believed() {
     let (receiver, other) = (Receiver::start(&[]).await, Receiver::start(&[]).await);
     let url = Url::parse(&format!("https://{}", receiver.address)).unwrap();
     let ca = other.ca();
-    let mut way = Way::new(&url, ca.to_str(), "ocore_agent_t".into(), "boot".to_owned()).unwrap();
+    let plane = Plane::new(&url, ca.to_str(), "ocore_agent_t".into()).unwrap();
+    let mut way = Way::new(plane, "boot".to_owned());
     let Outcome::Later(fault) = way.deliver(0, &[]).await else {
         panic!("a certificate of somebody else was believed");
     };

@@ -21,7 +21,7 @@ mod walled;
 
 pub(crate) use act::Act;
 pub use address::Proxies;
-pub(crate) use agent::AgentTokens;
+pub(crate) use agent::{AgentTokens, Bearer};
 #[cfg(test)]
 pub(crate) use allowed::Origin;
 pub(crate) use allowed::{Allowed, Reader, unauthenticated};

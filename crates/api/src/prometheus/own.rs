@@ -227,6 +227,18 @@ fn of_api(registry: &mut Registry, api: &Api) {
         "SSH connections to servers",
         connections,
     );
+    #[expect(clippy::cast_precision_loss, reason = "some agents, and some logs of each")]
+    let (agents, logs) = {
+        let links = api.hands.agent_links();
+        (links.count() as f64, links.logs() as f64)
+    };
+    gauge(
+        registry,
+        "ocore_agents_connected",
+        "Agents that keep a stream open to this process",
+        agents,
+    );
+    gauge(registry, "ocore_agent_logs", "Logs that are read over such streams", logs);
     gauge(
         registry,
         "ocore_leader",

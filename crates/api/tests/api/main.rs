@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod admin;
+mod agent_streams;
 mod agents;
 mod alerts;
 mod api_keys;

@@ -39,6 +39,7 @@ pub(crate) struct Client {
     pub(crate) store: Store,
     /// Ends the streams.
     pub(crate) closing: CancellationToken,
+    pub(crate) hands: Hands,
     router: Router,
     token: String,
 }
@@ -138,11 +139,18 @@ impl Client {
         .await
         .unwrap();
         let closing = CancellationToken::new();
-        let api = Api::new(store.clone(), notifications, hands, closing.clone(), installation);
+        let api = Api::new(
+            store.clone(),
+            notifications,
+            hands.clone(),
+            closing.clone(),
+            installation,
+        );
         Self {
             router: ocore_api::router(change(api)),
             store,
             closing,
+            hands,
             token: token.expose_secret().to_owned(),
         }
     }
@@ -152,6 +160,7 @@ impl Client {
         Self {
             store: self.store.clone(),
             closing: self.closing.clone(),
+            hands: self.hands.clone(),
             router: self.router.clone(),
             token: token.to_owned(),
         }
@@ -185,6 +194,7 @@ impl Client {
         Self {
             store: self.store.clone(),
             closing: self.closing.clone(),
+            hands: self.hands.clone(),
             router: self.router.clone(),
             token: token.expose_secret().to_owned(),
         }

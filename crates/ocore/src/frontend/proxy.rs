@@ -9,8 +9,11 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
 use reqwest::redirect;
 use serde_json::json;
+use tokio::io::copy_bidirectional;
 
 /// How long a connection to the API may take to come about. An answer may take as long as it likes: some never end.
 const CONNECTING: Duration = Duration::from_secs(5);
@@ -60,7 +63,7 @@ impl Proxy {
 
     /// Passes one request on. The host that was asked stays in it: the API compares it with where the page came from.
     pub(super) async fn pass(&self, request: Request) -> Response {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         if has_been_here(&parts.headers) {
             tracing::error!(api = self.api, "OCORE_API_URL leads back to this process");
             return problem(
@@ -72,7 +75,16 @@ impl Proxy {
         }
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        // Agents keep a WebSocket. Of that too the connection's headers are this process's own.
+        let upgrade = if is_for_websocket(&parts.headers) {
+            parts.extensions.remove::<OnUpgrade>()
+        } else {
+            None
+        };
         let mut headers = passed(parts.headers);
+        if upgrade.is_some() {
+            headers.extend(for_websocket());
+        }
         headers.append(header::VIA, HeaderValue::from_static("1.1 ocore-frontend"));
         if let Some(ConnectInfo(peer)) = peer {
             let peer = peer.ip().to_canonical().to_string();
@@ -88,7 +100,10 @@ impl Proxy {
             asked = asked.body(reqwest::Body::wrap_stream(body.into_data_stream()));
         }
         match asked.send().await {
-            Ok(answer) => answered(answer),
+            Ok(answer) => match upgrade {
+                Some(upgrade) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => joined(answer, upgrade),
+                _ => answered(answer),
+            },
             Err(error) => {
                 tracing::warn!(
                     api = self.api,
@@ -112,6 +127,36 @@ fn answered(answer: reqwest::Response) -> Response {
     *response.headers_mut() = passed(answer.headers().clone());
     *response.body_mut() = Body::from_stream(answer.bytes_stream());
     response
+}
+
+/// The answer to who asked for a WebSocket and gets one: what either side says from now on is passed on as it is.
+fn joined(answer: reqwest::Response, upgrade: OnUpgrade) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.headers_mut() = passed(answer.headers().clone());
+    response.headers_mut().extend(for_websocket());
+    tokio::spawn(async move {
+        let (asker, api) = tokio::join!(upgrade, answer.upgrade());
+        if let (Ok(asker), Ok(mut api)) = (asker, api) {
+            // However it ends, both have been told.
+            let _ = copy_bidirectional(&mut TokioIo::new(asker), &mut api).await;
+        }
+    });
+    response
+}
+
+/// Whether the connection is to become a WebSocket.
+fn is_for_websocket(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(header::UPGRADE);
+    upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// The headers by which a connection becomes one.
+fn for_websocket() -> [(HeaderName, HeaderValue); 2] {
+    [
+        (header::CONNECTION, HeaderValue::from_static("upgrade")),
+        (header::UPGRADE, HeaderValue::from_static("websocket")),
+    ]
 }
 
 /// Headers without those of the connection they came by.
