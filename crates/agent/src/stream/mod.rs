@@ -37,7 +37,7 @@ use crate::{
 /// How long a connection may take to come about, and a message to be taken.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The first and the longest pause between attempts; the real one is between half of it and all.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// The pause where it is refused, by an older oCore or by something in front of it.
 const REFUSED: Duration = Duration::from_secs(300);
 /// A connection that lasted so long was a good one.
@@ -99,7 +99,7 @@ pub(crate) async fn keep(plane: Plane, docker: Docker) {
 
 async fn open(plane: &Plane) -> Result<Socket, Unopened> {
     let request = request(plane)?;
-    // A message of either side at a time: its buffers are for samples' sake as small as they can be.
+    // One message of either side at a time: buffers are as small as that allows.
     let config = WebSocketConfig::default()
         .read_buffer_size(LONGEST_ASKED)
         .write_buffer_size(0)

@@ -128,9 +128,13 @@ impl Agent {
     }
 
     async fn followed(&mut self) -> Follow {
-        match self.asked().await {
-            Ask::Follow(follow) => follow,
-            other => panic!("{other:?}"),
+        loop {
+            match self.asked().await {
+                Ask::Follow(follow) => return follow,
+                // Of a log that has ended meanwhile.
+                Ask::Credit { .. } => {}
+                other => panic!("{other:?}"),
+            }
         }
     }
 
