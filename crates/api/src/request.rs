@@ -9,7 +9,7 @@ use std::{
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Version, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -52,6 +52,8 @@ pub(crate) async fn measure(State(api): State<Api>, request: Request, next: Next
 pub(crate) async fn last_of_connection(State(api): State<Api>, request: Request, next: Next) -> Response {
     let may_close = request.version() <= Version::HTTP_11;
     let mut response = next.run(request).await;
+    // What has become a WebSocket is ended as one.
+    let may_close = may_close && response.status() != StatusCode::SWITCHING_PROTOCOLS;
     if may_close && api.hands.is_leaving() {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
