@@ -138,14 +138,21 @@ mod tests {
             );
         }
         let raw = b"one line\nother\n";
-        assert_eq!(told(Lines::cut_up_at(100).of_terminal(), raw, 3), ["one line", "other"]);
+        assert_eq!(
+            told(Lines::cut_up_at(100).of_terminal(), raw, 3),
+            ["one line", "other"]
+        );
     }
 
     #[test]
     fn no_line_is_longer_than_may_be() {
         let sent = sent(&["abcdefgh\nabcd\n", "abcdef"]);
         for size in [1, 5, 4096] {
-            assert_eq!(told(Lines::cut_off_at(4), &sent, size), ["abcd", "abcd", "abcd"], "{size}");
+            assert_eq!(
+                told(Lines::cut_off_at(4), &sent, size),
+                ["abcd", "abcd", "abcd"],
+                "{size}"
+            );
             assert_eq!(
                 told(Lines::cut_up_at(4), &sent, size),
                 ["abcd", "efgh", "abcd", "abcd", "ef"],

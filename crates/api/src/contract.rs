@@ -187,6 +187,7 @@ fn description(status: &str) -> &'static str {
         "413" => "The body is too long",
         "415" => "The body is not declared as JSON",
         "422" => "The Idempotency-Key was sent with another request",
+        "426" => "It does not ask for a WebSocket",
         "429" => "There were too many requests",
         "500" => "oCore itself failed",
         "502" => "A server failed, or cannot be reached",

@@ -241,7 +241,10 @@ async fn websockets_are_passed_on() {
     };
     let (mut socket, answer) = ask("/api/socket").await.unwrap();
     assert_eq!(answer.headers()["sec-websocket-protocol"], "ours");
-    for said in [said::Message::text("one"), said::Message::binary(vec![7; 100_000])] {
+    for said in [
+        said::Message::text("one"),
+        said::Message::binary(vec![7; 100_000]),
+    ] {
         socket.send(said.clone()).await.unwrap();
         let heard = timeout(Duration::from_secs(10), socket.next()).await.unwrap();
         assert_eq!(heard.unwrap().unwrap(), said);

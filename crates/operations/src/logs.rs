@@ -24,7 +24,8 @@ const HEAD_START: Duration = Duration::from_secs(2);
 /// How long the agent may take where SSH has brought nothing meanwhile.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What a reader is told where the log goes on by the other way.
-const GAP: &str = "ocore: the connection to the agent broke off; going on over SSH, lines in between may be missing";
+const GAP: &str =
+    "ocore: the connection to the agent broke off; going on over SSH, lines in between may be missing";
 
 type Lines = BoxStream<'static, Result<String, Problem>>;
 

@@ -236,7 +236,13 @@ mod tests {
         assert_eq!(told, Ok(Tell::Opened { stream: 1 }));
         let told = Tell::decode(r#"{"tell":"failed","stream":1,"reason":"tired","text":"x"}"#);
         assert_eq!(told, Ok(Tell::failed(1, Reason::Other, "x")));
-        for rubbish in ["", "7", "{}", r#"{"ask":"stop"}"#, r#"{"ask":"stop","stream":-1}"#] {
+        for rubbish in [
+            "",
+            "7",
+            "{}",
+            r#"{"ask":"stop"}"#,
+            r#"{"ask":"stop","stream":-1}"#,
+        ] {
             assert_eq!(Ask::decode(rubbish), Err(Malformed), "{rubbish}");
             assert_eq!(Tell::decode(rubbish), Err(Malformed), "{rubbish}");
         }
@@ -253,15 +259,23 @@ mod tests {
         let told = Tell::failed(u32::MAX, Reason::Docker, &"\u{1F600}\n\"".repeat(1000));
         assert!(told.encode().len() < LONGEST_TOLD);
         // Whatever the other side did.
-        let text = format!(r#"{{"tell":"failed","stream":1,"reason":"docker","text":"{}\n\u001b[2J"}}"#, "é".repeat(900));
-        let Ok(Tell::Failed { text, .. }) = Tell::decode(&text) else { panic!() };
+        let text = format!(
+            r#"{{"tell":"failed","stream":1,"reason":"docker","text":"{}\n\u001b[2J"}}"#,
+            "é".repeat(900)
+        );
+        let Ok(Tell::Failed { text, .. }) = Tell::decode(&text) else {
+            panic!()
+        };
         assert_eq!(text, "é".repeat(300));
     }
 
     #[test]
     fn output_bears_its_streams_number() {
         let message = output(0x0102_0304, b"a\nb\n");
-        assert_eq!((stream_of(&message), &message[4..]), (Ok(0x0102_0304), &b"a\nb\n"[..]));
+        assert_eq!(
+            (stream_of(&message), &message[4..]),
+            (Ok(0x0102_0304), &b"a\nb\n"[..])
+        );
         assert_eq!(stream_of(&[1, 2, 3]), Err(Malformed));
         assert!(output(1, &[0; CHUNK]).len() <= LONGEST_TOLD);
         // Whoever has a whole window can always send a whole message.

@@ -65,7 +65,9 @@ impl Drop for Reader {
 /// A figure of the process itself.
 fn figure(plane: &Plane, name: &str) -> f64 {
     let (_, figures) = plane.api("GET", "/metrics", None);
-    let line = figures.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let line = figures
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.map_or(-1.0, |value| value.parse().unwrap())
 }
 
@@ -79,7 +81,13 @@ fn await_agents(plane: &Plane, count: f64) {
 pub(crate) fn comes_by_the_agent(plane: &Plane, server: Server, port: i64) {
     let resident = || -> u64 {
         let script = "grep VmRSS: /proc/$(systemctl show -p MainPID --value ocore-agent)/status";
-        server.sh(script).split_whitespace().nth(1).unwrap().parse().unwrap()
+        server
+            .sh(script)
+            .split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap()
     };
     // What is asked of Odoo is in its log.
     let mark = |word: &str| {
@@ -87,6 +95,7 @@ pub(crate) fn comes_by_the_agent(plane: &Plane, server: Server, port: i64) {
             "curl -s -o /dev/null 'http://127.0.0.1:{port}/web/login?mark={word}'"
         ));
     };
+    let all = Instant::now();
     await_agents(plane, 1.0);
     let idle = resident();
 
@@ -134,8 +143,12 @@ pub(crate) fn comes_by_the_agent(plane: &Plane, server: Server, port: i64) {
     drop(reader);
     await_agents(plane, 0.0);
     let (status, whole) = plane.api("GET", "/api/instances/acme/logs?tail=1000", None);
-    assert!(status == 200 && whole.contains("mark=over-ssh"), "{status} {whole}");
+    assert!(
+        status == 200 && whole.contains("mark=over-ssh"),
+        "{status} {whole}"
+    );
 
     server.sh("systemctl start ocore-agent");
     await_agents(plane, 1.0);
+    println!("its log by the agent and over SSH: {:?}", all.elapsed());
 }

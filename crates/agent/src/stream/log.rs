@@ -104,7 +104,9 @@ async fn read(docker: &Docker, wanted: &Follow, outlet: &mut Outlet) -> Result<(
 fn is_name(name: &str) -> bool {
     name.len() <= 128
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
 }
 
 impl Outlet {
@@ -150,7 +152,19 @@ mod tests {
         for name in ["ocore-acme", "a", "ocore-acme.begun_2", &"a".repeat(128)] {
             assert!(is_name(name), "{name}");
         }
-        for name in ["", "..", ".a", "-a", "a/json", "a?x", "a b", "a%2f", "é", "a\n", &"a".repeat(129)] {
+        for name in [
+            "",
+            "..",
+            ".a",
+            "-a",
+            "a/json",
+            "a?x",
+            "a b",
+            "a%2f",
+            "é",
+            "a\n",
+            &"a".repeat(129),
+        ] {
             assert!(!is_name(name), "{name}");
         }
     }

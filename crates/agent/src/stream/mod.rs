@@ -19,12 +19,8 @@ use tokio::{
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
-        Error, Message,
-        client::IntoClientRequest,
-        error::ProtocolError,
-        handshake::client::Request,
-        http::HeaderValue,
-        protocol::WebSocketConfig,
+        Error, Message, client::IntoClientRequest, error::ProtocolError, handshake::client::Request,
+        http::HeaderValue, protocol::WebSocketConfig,
     },
 };
 
@@ -82,7 +78,9 @@ pub(crate) async fn keep(plane: Plane, docker: Docker) {
                 }
             }
             Err(Unopened::Later(fault)) => {
-                said.warn(&format!("oCore cannot ask for logs, and reads them over SSH: {fault}"));
+                said.warn(&format!(
+                    "oCore cannot ask for logs, and reads them over SSH: {fault}"
+                ));
             }
             Err(Unopened::Refused(fault)) => {
                 said.warn(&format!(
@@ -124,10 +122,7 @@ fn request(plane: &Plane) -> Result<Request, Fault> {
         .map_err(|error| Fault(format!("{} is no address: {error}", plane.url())))?;
     let headers = request.headers_mut();
     headers.insert(header::AUTHORIZATION, plane.bearer()?);
-    headers.insert(
-        header::SEC_WEBSOCKET_PROTOCOL,
-        HeaderValue::from_static(PROTOCOL),
-    );
+    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
     let agent = HeaderValue::try_from(format!("ocore-agent/{VERSION}"));
     headers.extend(agent.ok().map(|agent| (header::USER_AGENT, agent)));
     Ok(request)
@@ -156,7 +151,9 @@ fn unopened(plane: &Plane, error: &Error) -> Unopened {
             }
         }
         // It was answered, and not as by who knows what is asked.
-        Error::Protocol(error) if *error != ProtocolError::HandshakeIncomplete => Unopened::Refused(Fault(format!("{url}: {error}"))),
+        Error::Protocol(error) if *error != ProtocolError::HandshakeIncomplete => {
+            Unopened::Refused(Fault(format!("{url}: {error}")))
+        }
         error => Unopened::Later(Fault(format!("{url}: {error}"))),
     }
 }

@@ -84,7 +84,12 @@ impl Engine {
     }
 
     fn socket(&self) -> String {
-        self.folder.path().join("docker.sock").to_str().unwrap().to_owned()
+        self.folder
+            .path()
+            .join("docker.sock")
+            .to_str()
+            .unwrap()
+            .to_owned()
     }
 }
 
@@ -220,14 +225,20 @@ async fn a_log_comes_and_what_is_not_to_be_read_is_refused() {
             other => break other,
         }
     };
-    assert_eq!((text.as_str(), end), ("one\ntwo\nbegun\n", Said::Told(Tell::End { stream: 3 })));
+    assert_eq!(
+        (text.as_str(), end),
+        ("one\ntwo\nbegun\n", Said::Told(Tell::End { stream: 3 }))
+    );
     for (container, wanted) in [
         ("gone", Reason::Absent),
         ("foreign", Reason::Foreign),
         ("short/json?x=", Reason::Other),
     ] {
         agent.follow(4, container, WINDOW).await;
-        let Said::Told(Tell::Failed { stream: 4, reason, .. }) = agent.next().await else {
+        let Said::Told(Tell::Failed {
+            stream: 4, reason, ..
+        }) = agent.next().await
+        else {
             panic!("{container}")
         };
         assert_eq!(reason, wanted, "{container}");
@@ -251,7 +262,12 @@ async fn a_log_that_is_not_read_waits_and_keeps_no_other_waiting() {
     assert_eq!(agent.next().await, Said::Told(Tell::Opened { stream: 2 }));
     while !matches!(agent.next().await, Said::Told(Tell::End { stream: 2 })) {}
 
-    agent.ask(Ask::Credit { stream: 1, credit: spent }).await;
+    agent
+        .ask(Ask::Credit {
+            stream: 1,
+            credit: spent,
+        })
+        .await;
     let more = agent.drain(1).await;
     assert!(more > WINDOW / 2 && more <= WINDOW, "{more}");
     agent.ask(Ask::Stop { stream: 1 }).await;
@@ -290,7 +306,12 @@ async fn so_many_logs_and_no_more() {
     assert_eq!((stream, reason), (most + 2, Reason::Absent));
     // As much credit as anybody can name is no more than there can be.
     for _ in 0..3 {
-        agent.ask(Ask::Credit { stream: 3, credit: u32::MAX }).await;
+        agent
+            .ask(Ask::Credit {
+                stream: 3,
+                credit: u32::MAX,
+            })
+            .await;
     }
     assert!(matches!(agent.next().await, Said::Brought(3, _)));
 }
@@ -310,7 +331,10 @@ async fn it_comes_again_and_its_logs_end_with_the_connection() {
     let long = "x".repeat(LONGEST_ASKED + 1);
     agent.0.send(Message::text(long)).await.unwrap();
     let ended = timeout(PATIENCE, agent.0.next()).await.unwrap();
-    assert!(!matches!(ended, Some(Ok(Message::Text(_) | Message::Binary(_)))), "{ended:?}");
+    assert!(
+        !matches!(ended, Some(Ok(Message::Text(_) | Message::Binary(_)))),
+        "{ended:?}"
+    );
     place.agent().await;
 }
 
@@ -320,8 +344,14 @@ async fn who_knows_no_streams_is_told_from_who_is_away() {
         ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", true),
         ("HTTP/1.1 426 Upgrade Required\r\ncontent-length: 0\r\n\r\n", true),
         ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", true),
-        ("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n", true),
-        ("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n", false),
+        (
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n",
+            true,
+        ),
+        (
+            "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n",
+            false,
+        ),
         ("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n", false),
         ("", false),
     ] {
@@ -330,12 +360,18 @@ async fn who_knows_no_streams_is_told_from_who_is_away() {
         let asking = tokio::spawn(async move { open(&plane).await });
         let (mut stream, _) = place.0.accept().await.unwrap();
         let mut asked = [0; 1024];
-        tokio::io::AsyncReadExt::read(&mut stream, &mut asked).await.unwrap();
+        tokio::io::AsyncReadExt::read(&mut stream, &mut asked)
+            .await
+            .unwrap();
         tokio::io::AsyncWriteExt::write_all(&mut stream, answer.as_bytes())
             .await
             .unwrap();
         drop(stream);
         let error = asking.await.unwrap().err().unwrap();
-        assert_eq!(matches!(error, Unopened::Refused(_)), is_refused, "{answer}: {error:?}");
+        assert_eq!(
+            matches!(error, Unopened::Refused(_)),
+            is_refused,
+            "{answer}: {error:?}"
+        );
     }
 }

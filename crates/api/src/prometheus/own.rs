@@ -238,7 +238,12 @@ fn of_api(registry: &mut Registry, api: &Api) {
         "Agents that keep a stream open to this process",
         agents,
     );
-    gauge(registry, "ocore_agent_logs", "Logs that are read over such streams", logs);
+    gauge(
+        registry,
+        "ocore_agent_logs",
+        "Logs that are read over such streams",
+        logs,
+    );
     gauge(
         registry,
         "ocore_leader",

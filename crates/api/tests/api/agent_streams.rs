@@ -45,7 +45,9 @@ impl World {
         let client = Client::new(pool).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let service = client.router().into_make_service_with_connect_info::<SocketAddr>();
+        let service = client
+            .router()
+            .into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
         let (server, token) = far_server(&client, "far").await;
         let instance = instance_on(&client, server, "acme").await;
@@ -58,8 +60,14 @@ impl World {
         }
     }
 
-    async fn open(&self, token: &str, protocol: Option<&'static str>) -> Result<Agent, Response<Option<Vec<u8>>>> {
-        let mut request = format!("ws://{}{PATH}", self.address).into_client_request().unwrap();
+    async fn open(
+        &self,
+        token: &str,
+        protocol: Option<&'static str>,
+    ) -> Result<Agent, Response<Option<Vec<u8>>>> {
+        let mut request = format!("ws://{}{PATH}", self.address)
+            .into_client_request()
+            .unwrap();
         let headers = request.headers_mut();
         let bearer = format!("Bearer {token}");
         headers.insert("authorization", bearer.parse().unwrap());
@@ -75,7 +83,10 @@ impl World {
     }
 
     async fn connected(&self) -> Agent {
-        let agent = self.open(self.token.expose_secret(), Some(PROTOCOL)).await.unwrap();
+        let agent = self
+            .open(self.token.expose_secret(), Some(PROTOCOL))
+            .await
+            .unwrap();
         self.await_connected(1).await;
         agent
     }
@@ -99,7 +110,8 @@ impl World {
 
 async fn far_server(client: &Client, name: &str) -> (ServerId, SecretString) {
     // Nobody listens on port 1.
-    let far = json!({"name": name, "authMethod": "password", "host": "127.0.0.1", "port": 1, "sshPassword": "x"});
+    let far =
+        json!({"name": name, "authMethod": "password", "host": "127.0.0.1", "port": 1, "sshPassword": "x"});
     let server = client.active(far).await;
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
     let mut conn = client.store.connection().await.unwrap();
@@ -170,7 +182,12 @@ async fn a_log_comes_by_the_agent_where_ssh_does_not_bring_it(pool: PgPool) {
     let answering = async {
         let asked = agent.followed().await;
         assert_eq!(
-            (asked.container.as_str(), asked.instance.as_str(), asked.tail, asked.follow),
+            (
+                asked.container.as_str(),
+                asked.instance.as_str(),
+                asked.tail,
+                asked.follow
+            ),
             ("ocore-acme", world.instance.as_str(), 7, false)
         );
         let stream = asked.stream;
@@ -180,7 +197,10 @@ async fn a_log_comes_by_the_agent_where_ssh_does_not_bring_it(pool: PgPool) {
         agent.tell(Tell::End { stream }).await;
     };
     let (reply, ()) = tokio::join!(world.client.get(&path), answering);
-    assert_eq!((reply.status.as_u16(), reply.text.as_str()), (200, "one\ntwo\nthree\n"));
+    assert_eq!(
+        (reply.status.as_u16(), reply.text.as_str()),
+        (200, "one\ntwo\nthree\n")
+    );
 
     // Followed, line by line, until the reader goes: then the agent is told to stop.
     let path = world.logs("follow=true");
@@ -226,10 +246,15 @@ async fn a_log_comes_by_the_agent_where_ssh_does_not_bring_it(pool: PgPool) {
     }
     let lines: Vec<&str> = said.lines().collect();
     assert!(
-        lines.len() == 3 && lines[0] == "last" && lines[1].starts_with("ocore: the connection to the agent broke off"),
+        lines.len() == 3
+            && lines[0] == "last"
+            && lines[1].starts_with("ocore: the connection to the agent broke off"),
         "{said}"
     );
-    assert!(lines[2].starts_with("ocore:") && lines[2].contains("cannot be reached"), "{said}");
+    assert!(
+        lines[2].starts_with("ocore:") && lines[2].contains("cannot be reached"),
+        "{said}"
+    );
     world.await_connected(0).await;
 }
 
@@ -323,7 +348,10 @@ async fn only_agents_open_it_and_only_as_long_as_their_token_is_good(pool: PgPoo
     let world = World::new(pool).await;
     let problem = |answer: &Response<Option<Vec<u8>>>| -> (u16, Value) {
         let body = answer.body().as_deref().unwrap_or_default();
-        (answer.status().as_u16(), serde_json::from_slice(body).unwrap_or_default())
+        (
+            answer.status().as_u16(),
+            serde_json::from_slice(body).unwrap_or_default(),
+        )
     };
     let good = world.token.expose_secret().to_owned();
     let administrator = world.client.token().trim_start_matches("Bearer ").to_owned();

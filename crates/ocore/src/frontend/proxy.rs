@@ -74,7 +74,7 @@ impl Proxy {
             );
         }
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().copied();
         // Agents keep a WebSocket. Of that too the connection's headers are this process's own.
         let upgrade = if is_for_websocket(&parts.headers) {
             parts.extensions.remove::<OnUpgrade>()
@@ -101,7 +101,9 @@ impl Proxy {
         }
         match asked.send().await {
             Ok(answer) => match upgrade {
-                Some(upgrade) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => joined(answer, upgrade),
+                Some(upgrade) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    joined(answer, upgrade)
+                }
                 _ => answered(answer),
             },
             Err(error) => {

@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use futures::{StreamExt, stream::{self, BoxStream}};
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use ocore_domain::{Code, Problem};
 use ocore_telemetry::stream::{Ask, Reason, WINDOW, cost};
 use tokio::sync::mpsc;
@@ -83,7 +86,10 @@ impl AgentLog {
 
     /// Its lines. An error ends it: the agent is lost, or cannot go on.
     pub(crate) fn lines(self) -> BoxStream<'static, Result<String, Refusal>> {
-        stream::try_unfold(self, |mut log| async move { Ok(log.line().await?.map(|line| (line, log))) }).boxed()
+        stream::try_unfold(self, |mut log| async move {
+            Ok(log.line().await?.map(|line| (line, log)))
+        })
+        .boxed()
     }
 
     async fn line(&mut self) -> Result<Option<String>, Refusal> {
@@ -122,7 +128,8 @@ impl AgentLog {
         let is_open = {
             let mut streams = self.link.streams();
             let open = streams.open.get_mut(&stream);
-            open.map(|open| open.credit = open.credit.saturating_add(credit)).is_some()
+            open.map(|open| open.credit = open.credit.saturating_add(credit))
+                .is_some()
         };
         if is_open {
             self.link.ask(Ask::Credit { stream, credit });

@@ -132,7 +132,12 @@ impl AgentLinks {
     }
 
     /// Asks a server's agent, if it is connected by this token, for a log.
-    pub(crate) fn ask(&self, server: ServerId, token: &TokenHash, wanted: Wanted) -> Result<AgentLog, Refusal> {
+    pub(crate) fn ask(
+        &self,
+        server: ServerId,
+        token: &TokenHash,
+        wanted: Wanted,
+    ) -> Result<AgentLog, Refusal> {
         let link = self.lock().get(&server).cloned();
         let link = link.filter(|link| link.token == *token).ok_or(Refusal::Lost)?;
         let (heard, hears) = mpsc::unbounded_channel();
@@ -142,7 +147,13 @@ impl AgentLinks {
                 return Err(Refusal::Lost);
             }
             let stream = streams.free().ok_or(Refusal::Full)?;
-            streams.open.insert(stream, Open { heard, credit: WINDOW });
+            streams.open.insert(
+                stream,
+                Open {
+                    heard,
+                    credit: WINDOW,
+                },
+            );
             stream
         };
         self.0.logs.fetch_add(1, Ordering::Relaxed);
@@ -244,7 +255,10 @@ impl Drop for AgentLink {
     fn drop(&mut self) {
         self.link.end();
         let mut links = self.links.lock();
-        if links.get(&self.server).is_some_and(|link| Arc::ptr_eq(link, &self.link)) {
+        if links
+            .get(&self.server)
+            .is_some_and(|link| Arc::ptr_eq(link, &self.link))
+        {
             links.remove(&self.server);
         }
     }

@@ -46,7 +46,11 @@ async fn what_is_brought_comes_to_who_asked_and_to_nobody_else() {
     assert_eq!((first.container.as_str(), first.credit), ("ocore-acme", WINDOW));
     assert_ne!(first.stream, second.stream);
     let third = asked(&mut other_asks).stream;
-    for (link, stream) in [(&link, first.stream), (&link, second.stream), (&other_link, third)] {
+    for (link, stream) in [
+        (&link, first.stream),
+        (&link, second.stream),
+        (&other_link, third),
+    ] {
         link.told(&Tell::Opened { stream }.encode()).unwrap();
     }
     brings(&link, first.stream, "a\nb\r\n").unwrap();
@@ -55,12 +59,21 @@ async fn what_is_brought_comes_to_who_asked_and_to_nobody_else() {
     // Numbers that nobody asked under, and words that are not known.
     brings(&link, 4711, "x\n").unwrap();
     link.told(r#"{"tell":"song"}"#).unwrap();
-    for (link, stream) in [(&link, first.stream), (&link, second.stream), (&other_link, third)] {
+    for (link, stream) in [
+        (&link, first.stream),
+        (&link, second.stream),
+        (&other_link, third),
+    ] {
         link.told(&Tell::End { stream }.encode()).unwrap();
     }
     one.opened().await.unwrap();
     two.opened().await.unwrap();
-    let said = |words: &[&str]| words.iter().map(|word| Ok((*word).to_owned())).collect::<Vec<_>>();
+    let said = |words: &[&str]| {
+        words
+            .iter()
+            .map(|word| Ok((*word).to_owned()))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(lines(one).await, said(&["a", "b"]));
     assert_eq!(lines(two).await, said(&["c"]));
     assert_eq!(lines(of_other).await, said(&["d", "\u{e9}"]));
@@ -87,9 +100,11 @@ async fn more_than_the_credit_is_refused_and_what_is_read_gives_credit_again() {
         assert_eq!(read.next().await.unwrap().unwrap().len(), CHUNK - 1);
     }
     // Half a window is worth a message; the rest comes with the next.
-    let Ok(Ask::Credit { stream: of, credit }) = asks.try_recv() else { panic!() };
+    let Ok(Ask::Credit { stream: of, credit }) = asks.try_recv() else {
+        panic!()
+    };
     assert_eq!(of, stream);
-    assert!(credit >= WINDOW / 2 && credit < WINDOW, "{credit}");
+    assert!((WINDOW / 2..WINDOW).contains(&credit), "{credit}");
     brings(&link, stream, &chunk).unwrap();
 
     // Messages that hold nothing are no way around it.
@@ -126,7 +141,10 @@ async fn whoever_goes_is_told_of_to_the_other_side() {
     let stream = asked(&mut asks).stream;
     brings(&link, stream, "last words\n").unwrap();
     drop(link);
-    assert_eq!(lines(log).await, [Ok("last words".to_owned()), Err(Refusal::Lost)]);
+    assert_eq!(
+        lines(log).await,
+        [Ok("last words".to_owned()), Err(Refusal::Lost)]
+    );
     assert_eq!((links.count(), links.logs()), (0, 0));
     assert_eq!(links.ask(server, &TOKEN, wanted()).unwrap_err(), Refusal::Lost);
 }
