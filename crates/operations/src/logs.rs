@@ -40,7 +40,14 @@ struct Log {
     tail: u64,
 }
 
-/// Where a log that the agent began comes from now.
+/// A log that the agent began.
+struct Begun {
+    log: Log,
+    now: Now,
+    has_lines: bool,
+}
+
+/// Where it comes from now.
 enum Now {
     Agent(BoxStream<'static, Result<String, Refusal>>),
     Other(Lines),
@@ -115,22 +122,12 @@ impl Log {
             Ok(log)
         };
         let log = timeout(PATIENCE, opened).await.unwrap_or(Err(Refusal::Lost))?;
-        let begun = (Now::Agent(log.lines()), self.clone());
-        let lines = stream::unfold(begun, |(mut now, own)| async move {
-            loop {
-                match &mut now {
-                    Now::Agent(lines) => match lines.next().await? {
-                        Ok(line) => return Some((Ok(line), (now, own))),
-                        Err(refusal) => now = Now::Other(own.clone().go_on(refusal)),
-                    },
-                    Now::Other(lines) => {
-                        let line = lines.next().await?;
-                        return Some((line, (now, own)));
-                    }
-                }
-            }
-        });
-        Ok(lines.boxed())
+        let begun = Begun {
+            log: self.clone(),
+            now: Now::Agent(log.lines()),
+            has_lines: false,
+        };
+        Ok(stream::unfold(begun, Begun::next).boxed())
     }
 
     async fn ask(&self) -> Result<AgentLog, Refusal> {
@@ -161,14 +158,39 @@ impl Log {
         links.ask(self.server, &token, wanted)
     }
 
-    /// What comes after an agent that broke off: who follows a log gets what comes by SSH, and is told of the gap.
-    fn go_on(self, refusal: Refusal) -> Lines {
+    /// What comes after an agent that has not brought it all: what SSH brings, where nothing came yet; and who follows a log
+    /// gets what comes by SSH from now on when the agent was lost, and is told of the gap.
+    fn after_agent(self, refusal: Refusal, has_lines: bool) -> Lines {
+        if !has_lines {
+            let rest = async move { self.over_ssh(self.tail).await };
+            let rest = stream::once(rest).try_flatten();
+            return rest.map_err(move |problem| both(problem, &refusal)).boxed();
+        }
         if !self.follow || refusal != Refusal::Lost {
             return stream::once(async { Err(refusal.into()) }).boxed();
         }
         let told = stream::once(async { Ok(GAP.to_owned()) });
         let rest = stream::once(async move { self.over_ssh(0).await }).try_flatten();
         told.chain(rest).boxed()
+    }
+}
+
+impl Begun {
+    async fn next(mut self) -> Option<(Result<String, Problem>, Self)> {
+        loop {
+            match &mut self.now {
+                Now::Agent(lines) => match lines.next().await? {
+                    Ok(line) => {
+                        self.has_lines = true;
+                        return Some((Ok(line), self));
+                    }
+                    Err(refusal) => {
+                        self.now = Now::Other(self.log.clone().after_agent(refusal, self.has_lines));
+                    }
+                },
+                Now::Other(lines) => return Some((lines.next().await?, self)),
+            }
+        }
     }
 }
 

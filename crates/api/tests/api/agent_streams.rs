@@ -160,7 +160,7 @@ impl Agent {
     }
 
     /// Waits until the other side ends it.
-    async fn is_over(mut self) {
+    async fn ended(mut self) {
         while let Some(Ok(_)) = timeout(PATIENCE, self.0.next()).await.unwrap() {}
     }
 }
@@ -230,6 +230,24 @@ async fn a_log_comes_by_the_agent_where_ssh_does_not_bring_it(pool: PgPool) {
     let problem = reply.problem(502, "ssh.unreachable");
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.ends_with("says: Docker is dead[31m"), "{detail}");
+
+    // One that begins, and fails before there is a line: the same.
+    let answering = async {
+        let stream = agent.followed().await.stream;
+        agent.tell(Tell::Opened { stream }).await;
+        agent
+            .tell(Tell::failed(stream, Reason::Docker, "it broke off"))
+            .await;
+    };
+    let (reply, ()) = tokio::join!(world.client.get(&path), answering);
+    let problem = reply.problem(502, "ssh.unreachable");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .ends_with("says: it broke off"),
+        "{problem}"
+    );
 
     // One that breaks off in the middle, while SSH is broken too.
     let path = world.logs("follow=true");
@@ -308,13 +326,13 @@ async fn who_reads_slowly_gets_it_all_and_an_agent_that_sends_too_much_is_cut_of
         let message = Message::binary(output(stream, chunk.as_bytes()));
         let _ = agent.0.send(message).await;
     }
-    agent.is_over().await;
+    agent.ended().await;
     world.await_connected(0).await;
     drop(body);
     // So is one whose message is longer than any.
     let mut agent = world.connected().await;
     let _ = agent.0.send(Message::binary(vec![0; 2 * CHUNK])).await;
-    agent.is_over().await;
+    agent.ended().await;
     world.await_connected(0).await;
 }
 
@@ -373,7 +391,7 @@ async fn only_agents_open_it_and_only_as_long_as_their_token_is_good(pool: PgPoo
     // The same agent again: the connection before is over.
     let first = world.connected().await;
     let mut second = world.open(&good, Some(PROTOCOL)).await.unwrap();
-    first.is_over().await;
+    first.ended().await;
     world.await_connected(1).await;
     let path = world.logs("");
     let answering = async {
@@ -390,7 +408,7 @@ async fn only_agents_open_it_and_only_as_long_as_their_token_is_good(pool: PgPoo
         .await
         .unwrap();
     world.client.get(&path).await.problem(502, "ssh.unreachable");
-    second.is_over().await;
+    second.ended().await;
     world.await_connected(0).await;
     // Though it was believed a moment ago.
     let Err(answer) = world.open(&good, Some(PROTOCOL)).await else {
@@ -410,7 +428,7 @@ async fn agents_are_sent_elsewhere_when_the_process_is_about_to_end(pool: PgPool
     let world = World::new(pool).await;
     let agent = world.connected().await;
     world.client.hands.leave();
-    agent.is_over().await;
+    agent.ended().await;
     world.await_connected(0).await;
     let Err(answer) = world.open(world.token.expose_secret(), Some(PROTOCOL)).await else {
         panic!()
