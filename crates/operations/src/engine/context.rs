@@ -40,6 +40,12 @@ impl Ctx {
         self.claim.id
     }
 
+    /// Which claim of it this is, from 1.
+    #[cfg(test)]
+    pub(crate) const fn attempt(&self) -> i32 {
+        self.claim.attempt
+    }
+
     /// Whose it is.
     pub(crate) const fn organization(&self) -> OrganizationId {
         self.claim.organization_id

@@ -52,18 +52,20 @@ static WORK: Definition = Definition {
 
 const DEFINITIONS: &[&Definition] = &[&WORK];
 
-/// What was done in the world, which no database keeps: how often each step of each operation.
-static DONE: Mutex<Option<HashMap<(OperationId, &str), u32>>> = Mutex::new(None);
+/// What was done in the world, which no database keeps: by which claims each step of each operation, and when.
+static DONE: Mutex<Option<World>> = Mutex::new(None);
+
+type World = HashMap<(OperationId, &'static str), Vec<(i32, Instant)>>;
 
 async fn does(ctx: &Ctx, step: &'static str) -> Result<(), Problem> {
     ctx.info("at it");
     sleep(Duration::from_millis(5)).await;
-    *DONE
-        .lock()
+    DONE.lock()
         .unwrap_or_else(PoisonError::into_inner)
         .get_or_insert_default()
         .entry((ctx.operation(), step))
-        .or_default() += 1;
+        .or_default()
+        .push((ctx.attempt(), Instant::now()));
     Ok(())
 }
 
@@ -77,6 +79,14 @@ async fn two(ctx: &Ctx) -> Result<(), Problem> {
 
 async fn three(ctx: &Ctx) -> Result<(), Problem> {
     does(ctx, "three").await
+}
+
+/// What the engine says goes where the test's own words go.
+fn listen() {
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_test_writer()
+        .try_init();
 }
 
 /// A role that owns a database and is no superuser, as on a managed service.
@@ -264,7 +274,17 @@ async fn settle(store: &Store, promised: &[OperationId]) -> u64 {
         .unwrap_or_default();
     for id in &done {
         for step in WORK.steps {
-            assert_eq!(world.remove(&(*id, step.name)), Some(1), "{id} {}", step.name);
+            let times = world.remove(&(*id, step.name)).unwrap_or_default();
+            assert!(
+                times.len() == 1,
+                "{id} did {} {} times, by claims {:?}",
+                step.name,
+                times.len(),
+                times
+                    .iter()
+                    .map(|(claim, at)| (claim, at.elapsed()))
+                    .collect::<Vec<_>>()
+            );
         }
     }
     assert!(world.is_empty(), "done again: {world:?}");
@@ -334,6 +354,7 @@ async fn every_version_serves() {
 /// With a synchronous standby nothing that was promised is lost, and with the walls of claims nothing is done twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_primary_that_is_killed_and_replaced_loses_nothing() {
+    listen();
     let rounds: u32 = std::env::var(ROUNDS).map_or(1, |rounds| rounds.parse().unwrap());
     let mut primary = Postgres::start_packaged(&["max_connections=60", "wal_level=replica"]).unwrap();
     own(&primary);
@@ -352,6 +373,8 @@ async fn a_primary_that_is_killed_and_replaced_loses_nothing() {
             )
             .unwrap();
         primary.sql("postgres", "select pg_reload_conf()").unwrap();
+        // Commits wait for the standby once the checkpointer has seen the setting, which it does before it begins another.
+        primary.sql("postgres", "checkpoint").unwrap();
         let follows = "select count(*) from pg_stat_replication where sync_state = 'sync'";
         while primary.sql("postgres", follows).unwrap() != "1" {
             sleep(Duration::from_millis(50)).await;
@@ -390,6 +413,7 @@ async fn a_primary_that_is_killed_and_replaced_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pooler_that_is_restarted_loses_nothing() {
+    listen();
     let rounds: u32 = std::env::var(ROUNDS).map_or(3, |rounds| rounds.parse().unwrap());
     let cluster = Postgres::start(17, &[]).unwrap();
     own(&cluster);
