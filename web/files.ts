@@ -33,7 +33,7 @@ export function files(): Plugin {
         .filter((name) => name.endsWith('.css'));
       const told = {
         words: { en: of('lib/messages/en/first.ts'), fr: of('lib/messages/fr/first.ts') },
-        frame: [of('routes/o/[org]/+layout.svelte')],
+        frame: [of('routes/+error.svelte'), of('routes/o/[org]/+layout.svelte')],
         overview: [of('routes/o/[org]/+page.svelte')],
         later: styles.filter((name) => !first?.viteMetadata?.importedCss.has(name)).map((name) => `/${name}`),
       };

@@ -1,7 +1,7 @@
 /** Nothing is drawn by a server: this is for the build, when it writes the one page. */
 
 import { readFileSync } from 'node:fs';
-import type { Handle } from '@sveltejs/kit';
+import type { Handle } from '@sveltejs/kit/hooks';
 import { building } from '$app/env';
 
 /** What `files.ts` found in the build. */

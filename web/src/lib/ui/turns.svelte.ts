@@ -8,7 +8,7 @@ type Show = () => void;
 class Turns {
   #first: Show[] = [];
   #last: Show[] = [];
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #goesOn = false;
   /** How many wait. */
   waiting = $state(0);
 
@@ -17,7 +17,8 @@ class Turns {
     const queue = last ? this.#last : this.#first;
     queue.push(show);
     this.#count();
-    this.#timer ??= setTimeout(() => this.#next());
+    if (!this.#goesOn) setTimeout(() => this.#next());
+    this.#goesOn = true;
     return () => {
       const at = queue.indexOf(show);
       if (at < 0) return;
@@ -29,8 +30,8 @@ class Turns {
   #next() {
     (this.#first.shift() ?? this.#last.shift())?.();
     this.#count();
-    const more = this.#first.length + this.#last.length > 0;
-    this.#timer = more ? setTimeout(() => this.#next()) : undefined;
+    this.#goesOn = this.#first.length + this.#last.length > 0;
+    if (this.#goesOn) setTimeout(() => this.#next());
   }
 
   #count() {
