@@ -2,13 +2,14 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 const slug = 'acme';
 vi.mock('#lib/session/current.svelte.ts', () => ({ current: { slug: 'acme' } }));
-const { takeAhead } = await import('./ahead.ts');
+const { dropAhead, takeAhead } = await import('./ahead.ts');
 
 const events = 'http://localhost/api/events';
-const stop = new AbortController();
+let stop: AbortController;
 const answer = Promise.resolve(new Response('told'));
 
 beforeEach(() => {
+  stop = new AbortController();
   globalThis.ocoreAhead = { slug, waiting: new Map([['/api/events', { answer, stop }]]) };
 });
 afterEach(() => {
@@ -37,4 +38,10 @@ it('ends what was begun with the request that took it', () => {
   expect(stop.signal.aborted).toBe(false);
   ending.abort();
   expect(stop.signal.aborted).toBe(true);
+});
+
+it('forgets and ends what nobody has taken', () => {
+  dropAhead();
+  expect(stop.signal.aborted).toBe(true);
+  expect(takeAhead(new Request(events))).toBeUndefined();
 });

@@ -24,3 +24,9 @@ export function takeAhead(request: Request): Promise<Response> | undefined {
   request.signal.addEventListener('abort', () => taken.stop.abort());
   return taken.answer;
 }
+
+/** Whoever it was asked for is not here any more. */
+export function dropAhead() {
+  for (const { stop } of globalThis.ocoreAhead?.waiting.values() ?? []) stop.abort();
+  globalThis.ocoreAhead?.waiting.clear();
+}
