@@ -2,6 +2,7 @@
 
 import createClient, { type Middleware } from 'openapi-fetch';
 import { current } from '#lib/session/current.svelte.ts';
+import { takeAhead } from './ahead';
 import { Fault } from './fault';
 import type { paths } from './schema';
 
@@ -41,7 +42,7 @@ export async function ask(request: Request): Promise<Response> {
     for (const [name, value] of Object.entries(headers())) of.headers.set(name, value);
     return fetch(of);
   };
-  const answer = await send(request);
+  const answer = await (takeAhead(request) ?? send(request));
   if (answer.status !== 401 || !(await isUnknown(answer)) || !(await renew())) return answer;
   return send(again);
 }

@@ -20,8 +20,20 @@ export function bytes(amount: number | null | undefined): string {
   return `${number(value, unit === 0 || value >= 100 ? 0 : 1)} ${units[unit]}`;
 }
 
+/** Making one is dear: one for each way of writing. */
+const formats = new Map<string, Intl.NumberFormat>();
+
+function format(digits: number): Intl.NumberFormat {
+  const key = `${locale()} ${digits}`;
+  const known = formats.get(key) ?? new Intl.NumberFormat(locale(), { maximumFractionDigits: digits });
+  formats.set(key, known);
+  return known;
+}
+
 export function number(value: number, digits = 0): string {
-  return new Intl.NumberFormat(locale(), { maximumFractionDigits: digits }).format(value);
+  // Written alike everywhere, and the most frequent by far.
+  if (Number.isInteger(value) && value >= 0 && value < 1_000) return String(value);
+  return format(digits).format(value);
 }
 
 /** "42 %", from 0 to 100. */

@@ -1,6 +1,7 @@
 /** Signing in and out, as far as every page is concerned. */
 
 import type { QueryClient } from '@tanstack/svelte-query';
+import { dropAhead } from '#lib/api/ahead.ts';
 import { api, body } from '#lib/api/client.ts';
 import { Fault } from '#lib/api/fault.ts';
 import { current } from './current.svelte';
@@ -20,6 +21,7 @@ export async function recognize(slug?: string): Promise<boolean> {
   } catch (error) {
     const fault = Fault.from(error);
     if (fault.status !== 401) throw fault;
+    dropAhead();
     current.me = undefined;
     return false;
   }
@@ -35,5 +37,6 @@ export async function reviewed(): Promise<void> {
 export async function leave(queries: QueryClient): Promise<void> {
   await api.POST('/api/auth/logout').catch(() => undefined);
   current.me = undefined;
+  dropAhead();
   queries.clear();
 }

@@ -1,4 +1,4 @@
-/** Light or dark. `static/theme.js` does the same before anything is painted. */
+/** Light or dark. `app.html` does the same before anything is painted. */
 
 const KEY = 'ocore.theme';
 const SYSTEM = matchMedia('(prefers-color-scheme: dark)');
