@@ -69,7 +69,8 @@ fn of_three_servers_only_the_killed_one_is_told_of() {
     ocore_testbed::lose(LOSING.number(), 0).unwrap();
     let minutes = losing.elapsed().as_secs() / 60;
     println!("{lost} packets were lost in {minutes} minutes");
-    assert!(lost.parse::<u64>().unwrap() > 10 * minutes, "{lost}");
+    // There is little to lose: a look every 15 s and a push every 30.
+    assert!(lost.parse::<u64>().unwrap() > 2 * minutes, "{lost}");
     sleep(TWO_LOOKS);
 
     assert_eq!(receiver.kinds(), ["alert.opened", "alert.resolved"]);
