@@ -472,9 +472,9 @@ async fn without_a_superuser_and_before_a_change_of_the_schema() {
         "{check}"
     );
     let file = PathBuf::from(plane.json(&["backup", "create"])["file"].as_str().unwrap());
-    let undone = "delete from _sqlx_migrations where version = 20261130030000;
+    let undone = "delete from _sqlx_migrations where version >= 20261130030000;
         drop table control_plane_backups, control_plane, schema_changes; alter table workers drop column version;
-        drop index recovery_drills_own;";
+        drop index recovery_drills_own, operations_retry_of;";
     psql(&plain, undone);
     psql(
         &plain,

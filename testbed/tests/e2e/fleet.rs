@@ -34,6 +34,11 @@ fn of_three_servers_only_the_killed_one_is_told_of() {
         add_server(&plane, server, name);
     }
     tell(&plane, &receiver);
+    // The servers are one machine, which other tests keep busy.
+    plane.sql(
+        "update alert_rules set enabled = false
+         where metric not in ('serverUnreachable', 'sshUnreachable', 'agentSilent', 'dockerUnavailable')",
+    );
     for (_, name) in SERVERS {
         await_look(&plane, name);
         plane.await_that(Duration::from_secs(120), "the agent", || {
