@@ -17,6 +17,7 @@ use tokio::{
     time::{Instant, interval, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
 
 use crate::{
     Hands,
@@ -53,6 +54,10 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
 }
 
+/// What runs, by its claim: an operation whose claim PostgreSQL forgot in a crash is claimed again before the work of the first
+/// claim has found that out.
+type Running = HashMap<(OperationId, Uuid), AbortHandle>;
+
 pub(crate) struct Worker {
     hands: Hands,
     shared: Shared,
@@ -60,7 +65,7 @@ pub(crate) struct Worker {
     id: Mutex<WorkerId>,
     room: Arc<Semaphore>,
     room_made: Notify,
-    running: Mutex<HashMap<OperationId, AbortHandle>>,
+    running: Mutex<Running>,
     beat: Mutex<Option<AbortHandle>>,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -174,9 +179,9 @@ impl Worker {
         let claimed = async {
             let mut tx = claims.begin().await?;
             if doubtful {
-                let held = self.running().keys().map(|id| id.uuid()).collect::<Vec<_>>();
-                let held = [held, ended.iter().map(|end| end.id.uuid()).collect()].concat();
-                operations::free_unheard(&mut tx, self.id(), &held).await?;
+                let held: Vec<_> = self.running().keys().copied().collect();
+                let ended = ended.iter().map(|end| (end.id, end.token));
+                operations::free_unheard(&mut tx, self.id(), held.into_iter().chain(ended)).await?;
             }
             if !ended.is_empty() {
                 operations::finish_many(&mut tx, ended).await?;
@@ -210,7 +215,7 @@ impl Worker {
         if definition.steps.is_empty() {
             return Some(Finish::of(&claim, OperationState::Done));
         }
-        let (id, worker) = (claim.id, self.clone());
+        let (id, token, worker) = (claim.id, claim.token, self.clone());
         let permit = if only_waits(definition.kind) {
             drop(permit);
             self.room_made.notify_one();
@@ -229,11 +234,11 @@ impl Worker {
                 tracing::error!(operation = %id, "a step panicked");
                 worker.give_back(&claim).await;
             }
-            worker.running().remove(&id);
+            worker.running().remove(&(id, token));
             drop(permit);
             worker.room_made.notify_one();
         });
-        running.insert(id, work.abort_handle());
+        running.insert((id, token), work.abort_handle());
         None
     }
 
@@ -330,7 +335,7 @@ impl Worker {
         Ok(())
     }
 
-    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<OperationId, AbortHandle>> {
+    fn running(&self) -> std::sync::MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -312,17 +312,27 @@ pub async fn release(conn: &mut PgConnection, claim: &Claimed, pause: Duration) 
     notifications::queue_changed(conn).await
 }
 
-/// Frees what this worker holds by a claim whose answer it never got. `kept` is what it knows that it holds.
-pub async fn free_unheard(conn: &mut PgConnection, worker: WorkerId, kept: &[Uuid]) -> Result<()> {
+/// Frees what this worker holds by a claim whose answer it never got. `kept` are the claims that it knows of: an operation
+/// alone would not tell, since one that was claimed before may still be on its way to find out that its claim is forgotten.
+pub async fn free_unheard(
+    conn: &mut PgConnection,
+    worker: WorkerId,
+    kept: impl IntoIterator<Item = (OperationId, Uuid)>,
+) -> Result<()> {
     // After the claim that may still be at its commit.
     sqlx::query!("select pg_advisory_xact_lock($1)", CLAIM_LOCK)
         .fetch_one(&mut *conn)
         .await?;
+    let (ids, tokens): (Vec<Uuid>, Vec<Uuid>) =
+        kept.into_iter().map(|(id, token)| (id.uuid(), token)).unzip();
     sqlx::query!(
-        "update operations set worker_id = null
-         where finished_at is null and worker_id = $1 and id <> all($2)",
+        "update operations o set worker_id = null
+         where o.finished_at is null and o.worker_id = $1
+             and not exists (select from unnest($2::uuid[], $3::uuid[]) as k (id, token)
+                             where k.id = o.id and k.token = o.claim_token)",
         worker as WorkerId,
-        kept,
+        &ids,
+        &tokens,
     )
     .execute(conn)
     .await?;
