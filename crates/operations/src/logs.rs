@@ -134,13 +134,13 @@ impl Log {
         let links = self.hands.agent_links();
         let token = links.token(self.server).ok_or(Refusal::Lost)?;
         // A token that opens nothing any more may have a connection yet, made while it did.
-        let opened = async {
+        let is_good = async {
             let mut conn = self.hands.store().connection().await?;
-            agents::open(&mut conn, &token).await
+            agents::opens(&mut conn, self.server, &token).await
         };
-        match opened.await {
-            Ok(Some(opened)) if opened.server == self.server => {}
-            Ok(_) => {
+        match is_good.await {
+            Ok(true) => {}
+            Ok(false) => {
                 links.part(self.server);
                 return Err(Refusal::Lost);
             }

@@ -132,6 +132,13 @@ pub async fn open(conn: &mut PgConnection, token: &TokenHash) -> Result<Option<O
     Ok(opened)
 }
 
+/// Whether the token of a server's agent is good yet: what lasts longer than a request asks again.
+pub async fn opens(conn: &mut PgConnection, server: ServerId, token: &TokenHash) -> Result<bool> {
+    Ok(open(conn, token)
+        .await?
+        .is_some_and(|opened| opened.server == server))
+}
+
 /// Notes that an agent was heard, by its token: with the new one, the one before is good no more. Answers false when the
 /// token is good no more itself.
 pub async fn heard(

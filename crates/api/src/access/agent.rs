@@ -54,8 +54,7 @@ impl AgentTokens {
     /// Whether the token of an agent is still good, by its row: what lasts longer than a request asks again.
     pub(crate) async fn is_good(&self, store: &Walled, agent: &Bearer) -> Answer<bool> {
         let mut conn = store.store().connection().await?;
-        let opened = agents::open(&mut conn, &agent.token).await?;
-        let is_good = opened.is_some_and(|opened| opened.server == agent.server);
+        let is_good = agents::opens(&mut conn, agent.server, &agent.token).await?;
         if !is_good {
             self.forget(&agent.token);
         }
