@@ -251,6 +251,7 @@ pub async fn start(hands: Hands, workers: usize) -> Result<Runtime> {
             ..Bounds::default()
         },
         health_interval: Duration::from_secs(3600),
+        operations_kept: chrono::TimeDelta::days(365),
         data_dir: "/".into(),
         faults: Arc::new(NoFaults),
     };

@@ -79,6 +79,8 @@ pub(crate) struct Config {
     pub(crate) health_interval: Duration,
     /// What opens `/metrics`, and nothing else.
     pub(crate) metrics_token: Option<SecretString>,
+    /// How long an operation is kept after its end.
+    pub(crate) operations_retention: TimeDelta,
     /// How long what was measured is kept.
     pub(crate) metrics_retention: Retention,
     /// For how long this process serves on after the signal to stop, saying that it is not ready any more.
@@ -268,6 +270,7 @@ impl Config {
             log_format,
             health_interval: read.seconds("OCORE_HEALTH_INTERVAL", 1..=3600, 15),
             metrics_token: read.secret("OCORE_METRICS_TOKEN", false),
+            operations_retention: read.time("OCORE_OPERATIONS_RETENTION", TimeDelta::days(365)),
             metrics_retention: read.retention(),
             shutdown_delay: read.seconds("OCORE_SHUTDOWN_DELAY", 0..=300, if development { 0 } else { 5 }),
             shutdown_grace: read.seconds("OCORE_SHUTDOWN_GRACE", 0..=3600, 30),
@@ -1111,6 +1114,7 @@ mod tests {
             ("OCORE_LOG", "info,=="),
             ("OCORE_LOG_FORMAT", "xml"),
             ("OCORE_HEALTH_INTERVAL", "0"),
+            ("OCORE_OPERATIONS_RETENTION", "1y"),
             ("OCORE_METRICS_RETENTION", "1h,24h,7d"),
             ("OCORE_SHUTDOWN_GRACE", "-1"),
             ("OCORE_WEBHOOK_ALLOW_PRIVATE", "maybe"),

@@ -237,6 +237,7 @@ fn runtime_config(config: &Config) -> RuntimeConfig {
         workers: usize::try_from(config.workers.get()).unwrap_or(usize::MAX),
         bounds: config.bounds.clone(),
         health_interval: config.health_interval,
+        operations_kept: config.operations_retention,
         data_dir: config.data_dir.clone(),
         #[cfg(feature = "faults")]
         faults: faults::from_environment(),

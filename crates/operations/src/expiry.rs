@@ -1,17 +1,20 @@
 //! What is kept for a time only is deleted when it is over: final dumps, answers to repeated requests, what is left of
-//! logins, and the record of who did what.
+//! logins, operations that ended long ago, and the record of who did what.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use ocore_domain::Problem;
-use ocore_store::{advice, audit, dumps, idempotency, login_attempts};
+use ocore_store::{advice, audit, dumps, idempotency, login_attempts, operations};
 
 use crate::{Hands, alerts, leader::Duty, parts::dump};
 
 /// Deletes everything whose time is over.
-pub(crate) struct Expiry;
+pub(crate) struct Expiry {
+    /// How long an operation is kept after its end.
+    pub(crate) operations: TimeDelta,
+}
 
 #[async_trait]
 impl Duty for Expiry {
@@ -26,9 +29,20 @@ impl Duty for Expiry {
     async fn fulfil(&mut self, hands: &Hands) -> Result<(), Problem> {
         // One of them may fail without the others.
         let (dumps, record) = (delete_dumps(hands).await, delete_record(hands).await);
-        let answers = delete_answers(hands).await;
+        let (answers, operations) = (delete_answers(hands).await, self.delete_operations(hands).await);
         let alerts = alerts::delete_old(hands).await;
-        dumps.and(record).and(answers).and(alerts)
+        dumps.and(record).and(answers).and(operations).and(alerts)
+    }
+}
+
+impl Expiry {
+    async fn delete_operations(&self, hands: &Hands) -> Result<(), Problem> {
+        let before = Utc::now() - self.operations;
+        let gone = operations::prune(&mut *hands.store().own_connection().await?, before).await?;
+        if gone > 0 {
+            tracing::info!(operations = gone, "operations that ended long ago were deleted");
+        }
+        Ok(())
     }
 }
 

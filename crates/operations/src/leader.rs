@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use ocore_domain::Problem;
 use ocore_store::leases;
 use tokio::{
@@ -37,19 +38,30 @@ pub(crate) trait Duty: Send + 'static {
     async fn fulfil(&mut self, hands: &Hands) -> Result<(), Problem>;
 }
 
+/// How often, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// Between two looks at servers and instances.
+    pub(crate) health_interval: Duration,
+    /// For which operations are kept after their end.
+    pub(crate) operations_kept: TimeDelta,
+}
+
 /// Every duty there is.
-fn duties(health_interval: Duration) -> Vec<Box<dyn Duty>> {
+fn duties(times: Times) -> Vec<Box<dyn Duty>> {
     vec![
-        Box::new(Observer::new(health_interval)),
+        Box::new(Observer::new(times.health_interval)),
         Box::new(Polling::default()),
         Box::new(Rollup),
         Box::new(Evaluation),
-        Box::new(Expiry),
+        Box::new(Expiry {
+            operations: times.operations_kept,
+        }),
     ]
 }
 
 /// Takes the lead whenever nobody has it, and keeps it until the process stops.
-pub(crate) async fn lead(hands: Hands, id: Uuid, health_interval: Duration, stopping: CancellationToken) {
+pub(crate) async fn lead(hands: Hands, id: Uuid, times: Times, stopping: CancellationToken) {
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut work: Option<JoinSet<()>> = None;
@@ -75,7 +87,7 @@ pub(crate) async fn lead(hands: Hands, id: Uuid, health_interval: Duration, stop
         }
         if mine && work.is_none() {
             let mut duties_at_work = JoinSet::new();
-            for duty in duties(health_interval) {
+            for duty in duties(times) {
                 duties_at_work.spawn(repeat(hands.clone(), duty));
             }
             work = Some(duties_at_work);

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use chrono::TimeDelta;
 use ocore_domain::Problem;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,8 @@ pub struct RuntimeConfig {
     pub bounds: Bounds,
     /// How often servers and instances are looked at.
     pub health_interval: Duration,
+    /// How long an operation is kept after its end, with its output.
+    pub operations_kept: TimeDelta,
     /// Where oCore keeps what is its own on this machine: how full that is gets watched.
     pub data_dir: PathBuf,
     /// Faults on purpose; [`crate::faults::NoFaults`] outside tests.
@@ -60,7 +63,11 @@ impl Runtime {
         let leader = Uuid::now_v7();
         if roles.leader {
             let (hands, stopping) = (hands.clone(), stopping.clone());
-            tokio::spawn(leader::lead(hands, leader, config.health_interval, stopping));
+            let times = leader::Times {
+                health_interval: config.health_interval,
+                operations_kept: config.operations_kept,
+            };
+            tokio::spawn(leader::lead(hands, leader, times, stopping));
         }
         tokio::spawn(pulse::beat(
             hands.clone(),

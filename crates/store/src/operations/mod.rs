@@ -6,6 +6,7 @@ mod events;
 #[cfg(feature = "faults")]
 mod ledger;
 mod pauses;
+mod prune;
 mod queue;
 mod read;
 mod steps;
@@ -26,6 +27,7 @@ pub use events::{append_events, events_after, last_seq};
 #[cfg(feature = "faults")]
 pub use ledger::write_in_ledger;
 pub use pauses::{Pause, Scope, pause, pauses, resume};
+pub use prune::prune;
 pub use queue::{
     Claimed, Finish, Terms, claim, claim_unstarted, finish, finish_many, free_unheard, heartbeat,
     register_worker, release, rescue, unregister_worker, workers_on_host,
