@@ -35,7 +35,7 @@ const LIGHTHOUSE: [(&str, [&str; 9]); 2] = [
     (
         "lighthouseDesktop",
         [
-            "overview, Lighthouse performance on a desktop, median of three",
+            "overview, Lighthouse performance on a desktop, median of five",
             "on a desktop, the worst of them",
             "on a desktop, the best",
             "on a desktop, first contentful paint",
@@ -49,7 +49,7 @@ const LIGHTHOUSE: [(&str, [&str; 9]); 2] = [
     (
         "lighthouseMobile",
         [
-            "overview, Lighthouse performance on a telephone, median of three",
+            "overview, Lighthouse performance on a telephone, median of five",
             "on a telephone, the worst of them",
             "on a telephone, the best",
             "on a telephone, first contentful paint",
