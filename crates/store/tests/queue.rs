@@ -259,10 +259,16 @@ async fn a_lost_worker_is_found_out_and_cannot_write_any_more(pool: PgPool) {
             operations::record(&mut conn, &[StepChange::of(claim, 0, Running)], &[])
                 .await
                 .unwrap()
-                .contains(&claim.id),
+                .contains(&(claim.id, claim.token)),
             valid
         );
     }
+    // In one statement too, as where both try again once PostgreSQL is back: what the new one may do is not the old one's.
+    let together = [&old, &new].map(|claim| StepChange::of(claim, 0, Running));
+    assert_eq!(
+        operations::record(&mut conn, &together, &[]).await.unwrap(),
+        [(new.id, new.token)]
+    );
     let steps = operations::steps_of(&mut conn, new.id).await.unwrap();
     assert_ne!(steps[0].state, Done);
     assert!(!queue.finish(&old).await);

@@ -6,9 +6,10 @@ use std::{collections::HashSet, sync::Arc};
 use ocore_domain::OperationId;
 use ocore_store::{
     Store,
-    operations::{self, Finish, StepChange},
+    operations::{self, Claimed, Finish, StepChange},
 };
 use tokio::sync::{Mutex, mpsc, oneshot};
+use uuid::Uuid;
 
 use super::{
     LetGo,
@@ -23,9 +24,12 @@ const BATCH: usize = 256;
 /// Statements under way at once: while one waits for the disk, the next is worked out.
 const WRITERS: usize = 2;
 
-/// What one operation has to write: changes of its steps, and perhaps its end.
+/// An operation, and the claim in whose name something is written.
+type Name = (OperationId, Uuid);
+
+/// What one claim has to write: changes of the operation's steps, and perhaps its end.
 struct Record {
-    id: OperationId,
+    name: Name,
     changes: Vec<StepChange>,
     end: Option<Finish>,
     written: oneshot::Sender<Result<bool, LetGo>>,
@@ -49,13 +53,13 @@ impl Recorder {
     /// Writes for an operation, waiting while the database is away; its worker lets it go when the claim is no longer valid.
     pub(crate) async fn record(
         &self,
-        id: OperationId,
+        claim: &Claimed,
         changes: Vec<StepChange>,
         end: Option<Finish>,
     ) -> Result<(), LetGo> {
         let (written, answer) = oneshot::channel();
         let record = Record {
-            id,
+            name: (claim.id, claim.token),
             changes,
             end,
             written,
@@ -69,7 +73,7 @@ impl Recorder {
     }
 }
 
-/// An operation waits for what it has to write, so that the writers never have two records of one.
+/// A claim waits for what it has to write, so that the writers never have two records of one.
 async fn write(store: Store, inbox: Arc<Mutex<mpsc::Receiver<Record>>>) {
     loop {
         let mut all = Vec::new();
@@ -79,11 +83,11 @@ async fn write(store: Store, inbox: Arc<Mutex<mpsc::Receiver<Record>>>) {
         let together = at_once(&store, &all).await;
         for record in all {
             let written = match &together {
-                Ok(valid) => Ok(valid.contains(&record.id)),
+                Ok(valid) => Ok(valid.contains(&record.name)),
                 // One of them may be refused, and that must not be the others' fault.
                 Err(_) => at_once(&store, std::slice::from_ref(&record))
                     .await
-                    .map(|valid| valid.contains(&record.id)),
+                    .map(|valid| valid.contains(&record.name)),
             };
             // Its worker may have let it go meanwhile.
             let _ = record.written.send(written);
@@ -91,8 +95,8 @@ async fn write(store: Store, inbox: Arc<Mutex<mpsc::Receiver<Record>>>) {
     }
 }
 
-/// Writes several in one statement; answers those whose claim was still valid.
-async fn at_once(store: &Store, records: &[Record]) -> Result<HashSet<OperationId>, LetGo> {
+/// Writes several in one statement; answers the claims that were still valid.
+async fn at_once(store: &Store, records: &[Record]) -> Result<HashSet<Name>, LetGo> {
     let changes: Vec<StepChange> = records
         .iter()
         .flat_map(|record| record.changes.iter().cloned())

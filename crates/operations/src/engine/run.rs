@@ -355,7 +355,7 @@ impl Run {
         if changes.is_empty() {
             return Ok(());
         }
-        self.recorder.record(self.claim.id, changes, None).await
+        self.recorder.record(&self.claim, changes, None).await
     }
 
     /// Ends an operation whose last step is done: in one with that, unless there is a subject to settle.
@@ -367,7 +367,7 @@ impl Run {
         self.output.flush().await;
         let end = Finish::of(&self.claim, OperationState::Done);
         self.recorder
-            .record(self.claim.id, last.into_iter().collect(), Some(end))
+            .record(&self.claim, last.into_iter().collect(), Some(end))
             .await?;
         Ok(OperationState::Done)
     }

@@ -40,13 +40,14 @@ impl StepChange {
     }
 }
 
-/// Sets steps' states, of many operations at once, and ends those that are named; answers the operations whose claim was
-/// still valid. Of any other nothing was written, and its worker must stop. No step may be there twice.
+/// Sets steps' states, of many operations at once, and ends those that are named; answers the claims that were still valid.
+/// Of any other nothing was written, and its worker must stop. By the claim, and not by the operation: one that is forgotten in
+/// a crash may still have its record here beside that of the claim which came after it. No claim may have a step here twice.
 pub async fn record(
     conn: &mut PgConnection,
     changes: &[StepChange],
     ends: &[Finish],
-) -> Result<Vec<OperationId>> {
+) -> Result<Vec<(OperationId, Uuid)>> {
     let ids: Vec<Uuid> = changes.iter().map(|change| change.id.uuid()).collect();
     let tokens: Vec<Uuid> = changes.iter().map(|change| change.token).collect();
     let positions: Vec<i16> = changes.iter().map(|change| change.position).collect();
@@ -73,20 +74,20 @@ pub async fn record(
                    operations o
                where s.operation_id = c.id and s.position = c.position and o.id = c.id and o.claim_token = c.token
                    and o.worker_id is not null
-               returning s.operation_id as id
+               returning s.operation_id as id, c.token
            ), finished as (
                update operations o set state = e.state, finished_at = now(), worker_id = null
                from unnest($6::uuid[], $7::uuid[], $8::text[]) as e (id, token, state)
                where o.id = e.id and o.claim_token = e.token and o.worker_id is not null
-               returning o.id
+               returning o.id, e.token
            ), freed as (
                delete from operation_leases l where l.operation_id = any(array(select id from finished))
            ), told as (
                -- Their leases are free: the next with the same key may go.
                select pg_notify($10, '') from (select from finished limit 1) as any_end
            )
-           select id as "id!: OperationId", pg_notify($9, id::text), (select count(*) from told) as told
-           from (select id from changed union select id from finished) as valid"#,
+           select id as "id!: OperationId", token as "token!", pg_notify($9, id::text), (select count(*) from told) as told
+           from (select id, token from changed union select id, token from finished) as valid"#,
         &ids,
         &tokens,
         &positions,
@@ -100,7 +101,7 @@ pub async fn record(
     )
     .fetch_all(conn)
     .await?;
-    Ok(valid.into_iter().map(|row| row.id).collect())
+    Ok(valid.into_iter().map(|row| (row.id, row.token)).collect())
 }
 
 /// Turns a running operation round, for the reason given; false when the claim is no longer valid.
