@@ -158,6 +158,9 @@ pub async fn week_of_instances(pool: &PgPool) -> Result<u64> {
     .execute(pool)
     .await?;
     for sql in [
+        // Or the first rollup would make the last day anew, of finer ones that nobody has made.
+        "update metric_resolutions set rolled_until = date_bin(make_interval(secs => resolution), now(), 'epoch')
+         where resolution >= 60",
         "alter system reset max_wal_size",
         "alter system reset full_page_writes",
         "select pg_reload_conf()",
