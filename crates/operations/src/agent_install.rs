@@ -54,6 +54,7 @@ async fn look(ctx: &Ctx) -> Result<(), Problem> {
     ctx.hands().agents().url_for(&server)?;
     let seen = agent::look(&*ctx.host().await?, &server.docker_socket).await?;
     ctx.hands().agents().file(&seen.architecture)?;
+    give_up_before(ctx).await?;
     if seen.docker_group.is_none() {
         ctx.warn(format!(
             "No group but root may use {}, and the agent is not root: it will not see containers",
@@ -145,25 +146,47 @@ async fn start(ctx: &Ctx) -> Result<(), Problem> {
     agent::restart(&*ctx.host().await?).await
 }
 
-/// The last step of each operation that starts the agent: with its first sample what was there before is given up.
+/// What each operation does that keeps what is there, before it does: an agent whose token is in use is not what an operation before
+/// this one left half done, so nothing older is to be put back. (That one may have lost its server as the agent was heard.)
+pub(crate) async fn give_up_before(ctx: &Ctx) -> Result<(), Problem> {
+    let server = ctx.server().await?;
+    let is_in_use = {
+        let mut conn = ctx.store().connection().await?;
+        agents::has_used_token(&mut conn, server.id).await?
+    };
+    if is_in_use {
+        agent::drop_before(&*ctx.host().await?).await?;
+    }
+    Ok(())
+}
+
+/// The last step of each operation that starts the agent: with its first sample what was there before is given up, and nothing
+/// may be taken back any more, since the token before is good no longer. So a server that is lost just then is no failure.
 pub(crate) async fn await_sample(ctx: &Ctx) -> Result<(), Problem> {
     let server = ctx.server().await?;
     let heard = agent::until(90, || async {
         let mut conn = ctx.store().connection().await?;
         Ok(agents::has_used_token(&mut conn, server.id).await?)
     });
-    let host = ctx.host().await?;
     if !heard.await? {
         return Err(Problem::new(
             Code::AgentSilent,
             format!(
                 "The agent runs and brings nothing; it said: {}",
-                agent::last_words(&*host).await
+                agent::last_words(&*ctx.host().await?).await
             ),
             "Look at `journalctl -u ocore-agent` on the server, mend it, and install the agent again.",
         ));
     }
-    agent::drop_before(&*host).await?;
     ctx.info("The agent is heard");
-    Ok(())
+    let given_up = async { agent::drop_before(&*ctx.host().await?).await };
+    match given_up.await {
+        Err(problem) if problem.is_transient() => {
+            ctx.warn(format!(
+                "What was kept of the agent before stays until the next time: {problem}"
+            ));
+            Ok(())
+        }
+        given_up => given_up,
+    }
 }

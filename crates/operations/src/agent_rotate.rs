@@ -5,7 +5,7 @@ use ocore_store::{PgConnection, agents, operations, servers::Server};
 use serde_json::json;
 
 use crate::{
-    agent_install::{await_sample, take_token_back},
+    agent_install::{await_sample, give_up_before, take_token_back},
     command,
     engine::{Ctx, Definition, Settle, secs, step},
     parts::agent,
@@ -42,6 +42,7 @@ pub(crate) fn no_agent(server: &Server) -> Problem {
 }
 
 async fn keep_before(ctx: &Ctx) -> Result<(), Problem> {
+    give_up_before(ctx).await?;
     agent::keep_before(&*ctx.host().await?).await
 }
 

@@ -66,6 +66,11 @@ fn of_three_servers_only_the_killed_one_is_told_of() {
     plane.await_that(Duration::from_secs(120), "the end to be told of", || {
         (mails.mails().unwrap().len() == 2 && receiver.kinds().len() == 2).then_some(())
     });
+    plane.await_that(
+        Duration::from_secs(60),
+        "the agent of the server that is back",
+        || (plane.ok(&["server", "agent", "status", "killed"])["alive"] == true).then_some(()),
+    );
     while losing.elapsed() < Duration::from_secs(60 * minutes) {
         sleep(Duration::from_secs(5));
         assert_eq!(plane.ok(&["server", "show", "losing"])["status"], "active");
