@@ -8,7 +8,7 @@ use ocore_telemetry::Batch;
 use serde::Serialize;
 use sqlx::PgConnection;
 
-use super::{Source, partitions, rows::Rows};
+use super::{Source, partitions, rows::Rows, supersede};
 use crate::{Error, Result};
 
 /// A batch, and whose it is.
@@ -54,11 +54,13 @@ pub async fn ingest(
     ingest_all(conn, &[given]).await
 }
 
-/// Writes what several servers told, in one statement: all of it or nothing.
+/// Writes what several servers told, in one statement: all of it or nothing. What an agent brings late takes the place of what
+/// was asked over SSH meanwhile, in another: a push that is not answered for comes again.
 pub async fn ingest_all(conn: &mut PgConnection, given: &[Given<'_>]) -> Result<Ingested> {
     let rows = Rows::of(given, Utc::now());
     let ssh = given.iter().all(|given| given.source == Source::Ssh);
     if let Some(ingested) = write(conn, &rows).await? {
+        supersede::take_away(conn, given).await?;
         count(&ingested, ssh);
         return Ok(ingested);
     }
@@ -68,6 +70,7 @@ pub async fn ingest_all(conn: &mut PgConnection, given: &[Given<'_>]) -> Result<
     let ingested = write(conn, &rows)
         .await?
         .ok_or_else(|| Error::Row("there are no partitions for samples".to_owned()))?;
+    supersede::take_away(conn, given).await?;
     count(&ingested, ssh);
     Ok(ingested)
 }

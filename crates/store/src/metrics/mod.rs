@@ -17,6 +17,7 @@ mod rollup_sql;
 mod rows;
 mod silent;
 mod spans;
+mod supersede;
 
 pub use detail::Detail;
 pub use ingest::{Given, Ingested, Totals, ingest, ingest_all, totals};

@@ -241,3 +241,59 @@ async fn writers_at_once_neither_lose_nor_block_one_another(pool: PgPool) {
     assert_eq!(count(&mut conn, "server_samples").await, 30);
     assert_eq!(count(&mut conn, "instance_samples").await, 30);
 }
+
+/// The agent was cut off for five minutes, in which the server was asked over SSH.
+#[sqlx::test]
+async fn what_an_agent_brings_late_takes_the_place_of_what_was_asked_over_ssh(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let (here, elsewhere) = (server(&mut conn).await, server(&mut conn).await);
+    let (ours, theirs) = (
+        instance(&mut conn, here).await,
+        instance(&mut conn, elsewhere).await,
+    );
+    let now = Utc::now();
+    let ago = |seconds| now - TimeDelta::seconds(seconds);
+    let looked = |seconds, instance| {
+        let mut sample = sample(ago(seconds), &[instance]);
+        sample.host.interval = 60.0;
+        batch(vec![sample])
+    };
+    // Before the cut, in it, and after the last sample that is brought late; and another server's.
+    for seconds in [400, 243, 183, 123, 63] {
+        ingest(&mut conn, ORGANIZATION, here, Source::Ssh, &looked(seconds, ours))
+            .await
+            .unwrap();
+        let other = looked(seconds, theirs);
+        ingest(&mut conn, ORGANIZATION, elsewhere, Source::Ssh, &other)
+            .await
+            .unwrap();
+    }
+    let late = (7..=30)
+        .rev()
+        .map(|n| sample(ago(10 * n), &[ours]))
+        .collect::<Vec<_>>();
+    for push in late.chunks(3) {
+        ingest(
+            &mut conn,
+            ORGANIZATION,
+            here,
+            Source::Agent,
+            &batch(push.to_vec()),
+        )
+        .await
+        .unwrap();
+    }
+    let of = async |table: &str, server| -> i64 {
+        let sql = format!("select count(*) from {table} where server_id = $1 and interval_seconds > 30");
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .bind(server)
+            .fetch_one(&pool)
+            .await
+            .unwrap()
+    };
+    for table in ["server_samples", "instance_samples"] {
+        assert_eq!(of(table, here).await, 1, "{table}: only the one before the cut");
+        assert_eq!(of(table, elsewhere).await, 5, "{table}");
+    }
+    assert_eq!(count(&mut conn, "server_samples").await, 24 + 1 + 5);
+}
