@@ -285,30 +285,39 @@ async fn a_claim_whose_answer_was_lost_is_freed_by_its_own_worker(pool: PgPool) 
     // Committed, but nobody was told.
     queue.claim(worker, 1, 1).await;
     let mut tx = queue.store.begin().await.unwrap();
-    let kept = || heard.iter().map(|claim| (claim.id, claim.token));
-    operations::free_unheard(&mut tx, worker, kept()).await.unwrap();
+    let kept = heard.iter().map(|claim| (claim.id, claim.token));
+    operations::free_unheard(&mut tx, worker, kept).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(ids(&queue.claim(worker, 10, 1).await), [added[1]]);
+    assert!(queue.finish(&heard[0]).await);
+}
 
-    // The claim that was heard is forgotten in a crash, and the operation is claimed again, which nobody hears of: that the
-    // worker is still at the first claim does not keep the second.
+/// The claim that was heard is forgotten in a crash, and the operation is claimed again, which nobody hears of: that the worker
+/// is still at the first claim does not keep the second.
+#[sqlx::test]
+async fn a_forgotten_claim_does_not_keep_the_one_after_it(pool: PgPool) {
+    let queue = Queue::new(pool);
+    let worker = queue.worker().await;
+    let added = queue.add(&[new(Some("a"), None)]).await;
+    let forgotten = queue.claim(worker, 1, 1).await.remove(0);
     sqlx::query("update operations set state = 'queued', attempt = 0, worker_id = null, claim_token = null where id = $1")
-        .bind(heard[0].id)
+        .bind(forgotten.id)
         .execute(queue.store.pool())
         .await
         .unwrap();
     sqlx::query("delete from operation_leases where operation_id = $1")
-        .bind(heard[0].id)
+        .bind(forgotten.id)
         .execute(queue.store.pool())
         .await
         .unwrap();
-    assert_eq!(ids(&queue.claim(worker, 10, 1).await), [added[0]]);
+    assert_eq!(ids(&queue.claim(worker, 10, 1).await), added);
     let mut tx = queue.store.begin().await.unwrap();
-    operations::free_unheard(&mut tx, worker, kept()).await.unwrap();
+    let kept = [(forgotten.id, forgotten.token)];
+    operations::free_unheard(&mut tx, worker, kept).await.unwrap();
     tx.commit().await.unwrap();
     let again = queue.claim(worker, 10, 1).await;
-    assert_eq!(ids(&again), [added[0], added[1]]);
-    assert!(!queue.finish(&heard[0]).await);
+    assert_eq!(ids(&again), added);
+    assert!(!queue.finish(&forgotten).await);
     assert!(queue.finish(&again[0]).await);
 }
 
