@@ -146,8 +146,8 @@ async fn start(ctx: &Ctx) -> Result<(), Problem> {
     agent::restart(&*ctx.host().await?).await
 }
 
-/// What each operation does that keeps what is there, before it does: an agent whose token is in use is not what an operation before
-/// this one left half done, so nothing older is to be put back. (That one may have lost its server as the agent was heard.)
+/// What an operation does before it keeps what is there: an agent whose token is in use is not what an operation before this one
+/// left half done, so nothing older is to be put back. (That one may have lost its server as the agent was heard.)
 pub(crate) async fn give_up_before(ctx: &Ctx) -> Result<(), Problem> {
     let server = ctx.server().await?;
     let is_in_use = {

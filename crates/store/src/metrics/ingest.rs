@@ -59,17 +59,15 @@ pub async fn ingest(
 pub async fn ingest_all(conn: &mut PgConnection, given: &[Given<'_>]) -> Result<Ingested> {
     let rows = Rows::of(given, Utc::now());
     let ssh = given.iter().all(|given| given.source == Source::Ssh);
-    if let Some(ingested) = write(conn, &rows).await? {
-        supersede::take_away(conn, given).await?;
-        count(&ingested, ssh);
-        return Ok(ingested);
-    }
-    // Nobody has led for a while, or never yet.
-    let now = partitions::now(conn).await?;
-    partitions::make_ahead(conn, now).await?;
-    let ingested = write(conn, &rows)
-        .await?
-        .ok_or_else(|| Error::Row("there are no partitions for samples".to_owned()))?;
+    let ingested = if let Some(ingested) = write(conn, &rows).await? {
+        ingested
+    } else {
+        // Nobody has led for a while, or never yet.
+        let now = partitions::now(conn).await?;
+        partitions::make_ahead(conn, now).await?;
+        let written = write(conn, &rows).await?;
+        written.ok_or_else(|| Error::Row("there are no partitions for samples".to_owned()))?
+    };
     supersede::take_away(conn, given).await?;
     count(&ingested, ssh);
     Ok(ingested)
