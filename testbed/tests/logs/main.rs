@@ -204,7 +204,8 @@ fn nothing_is_lost_while_the_receiver_is_away_and_no_secret_arrives() {
 
 #[test]
 fn loki_and_elasticsearch_are_sent_what_they_ask_for() {
-    let odoo = instance("shape", 10, Duration::from_millis(10));
+    // Slow enough that they go out in more than one request.
+    let odoo = instance("shape", 10, Duration::from_millis(200));
     let (loki, elasticsearch) = (Recorder::start(), Recorder::start());
     // Both say once that they cannot, and are asked again.
     let mut to_loki = Shipper::new("loki", JOURNAL_OF)
