@@ -1,18 +1,18 @@
 //! What is kept for a time only is deleted when it is over: final dumps, answers to repeated requests, what is left of
-//! logins, operations that ended long ago, and the record of who did what.
+//! logins, operations that ended and activity that was long ago, and the record of who did what.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
 use ocore_domain::Problem;
-use ocore_store::{advice, audit, dumps, idempotency, login_attempts, operations};
+use ocore_store::{activity, advice, audit, dumps, idempotency, login_attempts, operations};
 
 use crate::{Hands, alerts, leader::Duty, parts::dump};
 
 /// Deletes everything whose time is over.
 pub(crate) struct Expiry {
-    /// How long an operation is kept after its end.
+    /// How long an operation is kept after its end, and what happened besides.
     pub(crate) operations: TimeDelta,
 }
 
@@ -38,9 +38,11 @@ impl Duty for Expiry {
 impl Expiry {
     async fn delete_operations(&self, hands: &Hands) -> Result<(), Problem> {
         let before = Utc::now() - self.operations;
-        let gone = operations::prune(&mut *hands.store().own_connection().await?, before).await?;
-        if gone > 0 {
-            tracing::info!(operations = gone, "operations that ended long ago were deleted");
+        let mut conn = hands.store().own_connection().await?;
+        let operations = operations::prune(&mut conn, before).await?;
+        let activity = activity::prune(&mut conn, before).await?;
+        if operations + activity > 0 {
+            tracing::info!(operations, activity, "what was long ago was deleted");
         }
         Ok(())
     }

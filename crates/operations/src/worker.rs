@@ -8,8 +8,8 @@ use std::{
 };
 
 use futures::FutureExt;
-use ocore_domain::{Code, OperationId, Problem, WorkerId, operation::OperationState};
-use ocore_store::operations::{self, Claimed, Claims, Finish, Terms};
+use ocore_domain::{Code, Problem, WorkerId, operation::OperationState};
+use ocore_store::operations::{self, ClaimName, Claimed, Claims, Finish, Terms};
 use rand::RngExt;
 use tokio::{
     sync::{Notify, Semaphore},
@@ -17,7 +17,6 @@ use tokio::{
     time::{Instant, interval, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use uuid::Uuid;
 
 use crate::{
     Hands,
@@ -54,9 +53,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
 }
 
-/// What runs, by its claim: an operation whose claim PostgreSQL forgot in a crash is claimed again before the work of the first
-/// claim has found that out.
-type Running = HashMap<(OperationId, Uuid), AbortHandle>;
+/// What runs.
+type Running = HashMap<ClaimName, AbortHandle>;
 
 pub(crate) struct Worker {
     hands: Hands,
@@ -180,7 +178,7 @@ impl Worker {
             let mut tx = claims.begin().await?;
             if doubtful {
                 let held: Vec<_> = self.running().keys().copied().collect();
-                let ended = ended.iter().map(|end| (end.id, end.token));
+                let ended = ended.iter().map(|end| end.claim);
                 operations::free_unheard(&mut tx, self.id(), held.into_iter().chain(ended)).await?;
             }
             if !ended.is_empty() {
@@ -215,7 +213,7 @@ impl Worker {
         if definition.steps.is_empty() {
             return Some(Finish::of(&claim, OperationState::Done));
         }
-        let (id, token, worker) = (claim.id, claim.token, self.clone());
+        let (name, worker) = (claim.name(), self.clone());
         let permit = if only_waits(definition.kind) {
             drop(permit);
             self.room_made.notify_one();
@@ -231,14 +229,14 @@ impl Worker {
                 .await
                 .is_err()
             {
-                tracing::error!(operation = %id, "a step panicked");
+                tracing::error!(operation = %name.operation, "a step panicked");
                 worker.give_back(&claim).await;
             }
-            worker.running().remove(&(id, token));
+            worker.running().remove(&name);
             drop(permit);
             worker.room_made.notify_one();
         });
-        running.insert((id, token), work.abort_handle());
+        running.insert(name, work.abort_handle());
         None
     }
 

@@ -92,3 +92,26 @@ pub async fn list(
     .await?;
     Ok(Page::from_rows(rows, page.limit, |a| a.id.to_string()))
 }
+
+/// Rows that are looked at in one statement.
+const BATCH: i64 = 10_000;
+
+/// Deletes what happened before a moment; answers how much that was. Numbers grow with time, so only the oldest are looked at.
+pub async fn prune(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64> {
+    let mut all = 0;
+    loop {
+        let gone = sqlx::query!(
+            "delete from activity where at < $1
+                 and id = any(array(select id from activity order by id limit $2))",
+            before,
+            BATCH,
+        )
+        .execute(&mut *conn)
+        .await?
+        .rows_affected();
+        if gone == 0 {
+            return Ok(all);
+        }
+        all += gone;
+    }
+}

@@ -259,7 +259,7 @@ async fn a_lost_worker_is_found_out_and_cannot_write_any_more(pool: PgPool) {
             operations::record(&mut conn, &[StepChange::of(claim, 0, Running)], &[])
                 .await
                 .unwrap()
-                .contains(&(claim.id, claim.token)),
+                .contains(&claim.name()),
             valid
         );
     }
@@ -267,7 +267,7 @@ async fn a_lost_worker_is_found_out_and_cannot_write_any_more(pool: PgPool) {
     let together = [&old, &new].map(|claim| StepChange::of(claim, 0, Running));
     assert_eq!(
         operations::record(&mut conn, &together, &[]).await.unwrap(),
-        [(new.id, new.token)]
+        [new.name()]
     );
     let steps = operations::steps_of(&mut conn, new.id).await.unwrap();
     assert_ne!(steps[0].state, Done);
@@ -285,7 +285,7 @@ async fn a_claim_whose_answer_was_lost_is_freed_by_its_own_worker(pool: PgPool) 
     // Committed, but nobody was told.
     queue.claim(worker, 1, 1).await;
     let mut tx = queue.store.begin().await.unwrap();
-    let kept = heard.iter().map(|claim| (claim.id, claim.token));
+    let kept = heard.iter().map(Claimed::name);
     operations::free_unheard(&mut tx, worker, kept).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(ids(&queue.claim(worker, 10, 1).await), [added[1]]);
@@ -312,7 +312,7 @@ async fn a_forgotten_claim_does_not_keep_the_one_after_it(pool: PgPool) {
         .unwrap();
     assert_eq!(ids(&queue.claim(worker, 10, 1).await), added);
     let mut tx = queue.store.begin().await.unwrap();
-    let kept = [(forgotten.id, forgotten.token)];
+    let kept = [forgotten.name()];
     operations::free_unheard(&mut tx, worker, kept).await.unwrap();
     tx.commit().await.unwrap();
     let again = queue.claim(worker, 10, 1).await;

@@ -3,13 +3,11 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use ocore_domain::OperationId;
 use ocore_store::{
     Store,
-    operations::{self, Claimed, Finish, StepChange},
+    operations::{self, ClaimName, Claimed, Finish, StepChange},
 };
 use tokio::sync::{Mutex, mpsc, oneshot};
-use uuid::Uuid;
 
 use super::{
     LetGo,
@@ -24,12 +22,9 @@ const BATCH: usize = 256;
 /// Statements under way at once: while one waits for the disk, the next is worked out.
 const WRITERS: usize = 2;
 
-/// An operation, and the claim in whose name something is written.
-type Name = (OperationId, Uuid);
-
 /// What one claim has to write: changes of the operation's steps, and perhaps its end.
 struct Record {
-    name: Name,
+    claim: ClaimName,
     changes: Vec<StepChange>,
     end: Option<Finish>,
     written: oneshot::Sender<Result<bool, LetGo>>,
@@ -59,7 +54,7 @@ impl Recorder {
     ) -> Result<(), LetGo> {
         let (written, answer) = oneshot::channel();
         let record = Record {
-            name: (claim.id, claim.token),
+            claim: claim.name(),
             changes,
             end,
             written,
@@ -83,11 +78,11 @@ async fn write(store: Store, inbox: Arc<Mutex<mpsc::Receiver<Record>>>) {
         let together = at_once(&store, &all).await;
         for record in all {
             let written = match &together {
-                Ok(valid) => Ok(valid.contains(&record.name)),
+                Ok(valid) => Ok(valid.contains(&record.claim)),
                 // One of them may be refused, and that must not be the others' fault.
                 Err(_) => at_once(&store, std::slice::from_ref(&record))
                     .await
-                    .map(|valid| valid.contains(&record.name)),
+                    .map(|valid| valid.contains(&record.claim)),
             };
             // Its worker may have let it go meanwhile.
             let _ = record.written.send(written);
@@ -96,7 +91,7 @@ async fn write(store: Store, inbox: Arc<Mutex<mpsc::Receiver<Record>>>) {
 }
 
 /// Writes several in one statement; answers the claims that were still valid.
-async fn at_once(store: &Store, records: &[Record]) -> Result<HashSet<Name>, LetGo> {
+async fn at_once(store: &Store, records: &[Record]) -> Result<HashSet<ClaimName>, LetGo> {
     let changes: Vec<StepChange> = records
         .iter()
         .flat_map(|record| record.changes.iter().cloned())

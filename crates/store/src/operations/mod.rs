@@ -1,5 +1,6 @@
 //! Operations: the rows that people see and that workers claim.
 
+mod claim_name;
 mod claims;
 mod depth;
 mod events;
@@ -19,6 +20,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
+pub use claim_name::ClaimName;
 pub use claims::Claims;
 pub use depth::{
     Depth, OfKind, OfOrganization, Worker, queue_by_kind, queue_by_organization, queue_depth, workers,

@@ -10,6 +10,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, Postgres, Transaction, postgres::types::PgInterval, types::Json};
 use uuid::Uuid;
 
+use super::claim_name::{ClaimName, columns};
 use crate::{Error, Result, notifications};
 
 /// What the advisory lock of claims is named: the first eight bytes of "ocore claim" would do as well.
@@ -30,8 +31,7 @@ pub struct Claimed {
     pub error: Option<Json<Problem>>,
     /// How often it was claimed.
     pub attempt: i32,
-    /// Which claim this is; every write names it. Not the count: that of a claim which PostgreSQL forgot in a crash is
-    /// given out again.
+    /// Which claim this is ([`ClaimName`]).
     pub token: Uuid,
     /// Whether a stop was asked for before it was claimed.
     pub cancel_requested: bool,
@@ -235,10 +235,8 @@ pub async fn claim_unstarted(conn: &mut PgConnection, id: OperationId) -> Result
 /// How an operation ends.
 #[derive(Clone, Debug)]
 pub struct Finish {
-    /// Which one.
-    pub id: OperationId,
     /// The claim that ends it.
-    pub token: Uuid,
+    pub claim: ClaimName,
     /// The final state.
     pub state: OperationState,
 }
@@ -247,8 +245,7 @@ impl Finish {
     /// The end of what was claimed.
     pub const fn of(claim: &Claimed, state: OperationState) -> Self {
         Self {
-            id: claim.id,
-            token: claim.token,
+            claim: claim.name(),
             state,
         }
     }
@@ -256,9 +253,8 @@ impl Finish {
 
 /// Ends operations and gives their leases back; answers those whose claim was still valid.
 pub async fn finish_many(conn: &mut PgConnection, ends: &[Finish]) -> Result<Vec<OperationId>> {
-    let ids: Vec<Uuid> = ends.iter().map(|f| f.id.uuid()).collect();
-    let tokens: Vec<Uuid> = ends.iter().map(|f| f.token).collect();
-    let states: Vec<String> = ends.iter().map(|f| f.state.as_str().to_owned()).collect();
+    let (ids, tokens) = columns(ends.iter().map(|end| end.claim));
+    let states: Vec<String> = ends.iter().map(|end| end.state.as_str().to_owned()).collect();
     let finished = sqlx::query_scalar!(
         r#"with finished as (
                update operations o set state = e.state, finished_at = now(), worker_id = null
@@ -286,13 +282,13 @@ pub async fn finish(conn: &mut PgConnection, end: &Finish, error: Option<&Proble
     if let Some(error) = error {
         sqlx::query!(
             "update operations set error = $2 where id = $1",
-            end.id as OperationId,
+            end.claim.operation as OperationId,
             Json(error) as Json<&Problem>
         )
         .execute(&mut *conn)
         .await?;
     }
-    notifications::operation_changed(conn, end.id).await?;
+    notifications::operation_changed(conn, end.claim.operation).await?;
     // Its lease is free: the next with the same key may go.
     notifications::queue_changed(conn).await?;
     Ok(true)
@@ -312,19 +308,17 @@ pub async fn release(conn: &mut PgConnection, claim: &Claimed, pause: Duration) 
     notifications::queue_changed(conn).await
 }
 
-/// Frees what this worker holds by a claim whose answer it never got. `kept` are the claims that it knows of: an operation
-/// alone would not tell, since one that was claimed before may still be on its way to find out that its claim is forgotten.
+/// Frees what this worker holds by a claim whose answer it never got. `kept` are the claims that it knows of.
 pub async fn free_unheard(
     conn: &mut PgConnection,
     worker: WorkerId,
-    kept: impl IntoIterator<Item = (OperationId, Uuid)>,
+    kept: impl IntoIterator<Item = ClaimName>,
 ) -> Result<()> {
     // After the claim that may still be at its commit.
     sqlx::query!("select pg_advisory_xact_lock($1)", CLAIM_LOCK)
         .fetch_one(&mut *conn)
         .await?;
-    let (ids, tokens): (Vec<Uuid>, Vec<Uuid>) =
-        kept.into_iter().map(|(id, token)| (id.uuid(), token)).unzip();
+    let (ids, tokens) = columns(kept);
     sqlx::query!(
         "update operations o set worker_id = null
          where o.finished_at is null and o.worker_id = $1

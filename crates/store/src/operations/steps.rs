@@ -3,16 +3,17 @@
 use ocore_domain::{OperationId, Problem, operation::StepState};
 use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
-use uuid::Uuid;
 
-use super::{Claimed, Finish};
+use super::{
+    Claimed, Finish,
+    claim_name::{ClaimName, columns},
+};
 use crate::{Error, Result, notifications};
 
 /// A step that goes on, and the claim in whose name.
 #[derive(Clone, Debug)]
 pub struct StepChange {
-    id: OperationId,
-    token: Uuid,
+    claim: ClaimName,
     position: i16,
     state: StepState,
     error: Option<Problem>,
@@ -22,8 +23,7 @@ impl StepChange {
     /// A step of a claimed operation, by its place in the table.
     pub const fn of(claim: &Claimed, position: i16, state: StepState) -> Self {
         Self {
-            id: claim.id,
-            token: claim.token,
+            claim: claim.name(),
             position,
             state,
             error: None,
@@ -41,15 +41,13 @@ impl StepChange {
 }
 
 /// Sets steps' states, of many operations at once, and ends those that are named; answers the claims that were still valid.
-/// Of any other nothing was written, and its worker must stop. By the claim, and not by the operation: one that is forgotten in
-/// a crash may still have its record here beside that of the claim which came after it. No claim may have a step here twice.
+/// Of any other nothing was written, and its worker must stop. No claim may have a step here twice.
 pub async fn record(
     conn: &mut PgConnection,
     changes: &[StepChange],
     ends: &[Finish],
-) -> Result<Vec<(OperationId, Uuid)>> {
-    let ids: Vec<Uuid> = changes.iter().map(|change| change.id.uuid()).collect();
-    let tokens: Vec<Uuid> = changes.iter().map(|change| change.token).collect();
+) -> Result<Vec<ClaimName>> {
+    let (ids, tokens) = columns(changes.iter().map(|change| change.claim));
     let positions: Vec<i16> = changes.iter().map(|change| change.position).collect();
     let states: Vec<String> = changes
         .iter()
@@ -60,8 +58,7 @@ pub async fn record(
         .map(|change| change.error.as_ref().map(serde_json::to_value).transpose())
         .collect::<Result<_, _>>()
         .map_err(|error| Error::Row(error.to_string()))?;
-    let ended: Vec<Uuid> = ends.iter().map(|end| end.id.uuid()).collect();
-    let ended_tokens: Vec<Uuid> = ends.iter().map(|end| end.token).collect();
+    let (ended, ended_tokens) = columns(ends.iter().map(|end| end.claim));
     let ended_states: Vec<String> = ends.iter().map(|end| end.state.as_str().to_owned()).collect();
     // Told in the same statement: one commit for all of it.
     let valid = sqlx::query!(
@@ -101,7 +98,11 @@ pub async fn record(
     )
     .fetch_all(conn)
     .await?;
-    Ok(valid.into_iter().map(|row| (row.id, row.token)).collect())
+    let valid = valid.into_iter().map(|row| ClaimName {
+        operation: row.id,
+        token: row.token,
+    });
+    Ok(valid.collect())
 }
 
 /// Turns a running operation round, for the reason given; false when the claim is no longer valid.
