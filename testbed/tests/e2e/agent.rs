@@ -18,14 +18,24 @@ const ONE: Server = Server(1);
 /// How long the agent is cut off, in seconds; `OCORE_CUT_SECONDS` says otherwise.
 const CUT: u64 = 45;
 
+/// Alone, since the servers have one kernel, of which it tells (`.config/nextest.toml`).
 #[test]
-fn the_agent_comes_by_itself_tells_the_truth_and_goes() {
+fn the_agent_tells_the_truth() {
+    ONE.clean();
+    let plane = Plane::start_with_agents();
+    add_server(&plane, ONE, "one");
+    comes_by_itself(&plane);
+    figures_are_true(&plane);
+    plane.ok(&["server", "remove", "one", "--confirm", "one"]);
+}
+
+#[test]
+fn the_agent_comes_by_itself_is_looked_after_and_goes() {
     ONE.clean();
     let plane = Plane::start_with_agents();
     add_server(&plane, ONE, "one");
     comes_by_itself(&plane);
     is_locked_in();
-    figures_are_true(&plane);
     a_cut_loses_nothing(&plane);
     gets_a_new_token(&plane);
     is_upgraded_and_left_as_it_was_on_failure(&plane);
