@@ -2,217 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod machine;
+mod pooled;
+
 use std::{
     fs,
-    io::{BufRead, BufReader},
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    path::PathBuf,
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use ocore_store::embedded::Embedded;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-const KEY: &str = "canary-encryption-key-of-32-characters";
-const TOKENS: &str = "canary-jwt-secret-of-32-characters-or-so";
-
-/// The program on a machine of its own: a directory, and an environment.
-struct Machine {
-    dir: PathBuf,
-    environment: Vec<(String, String)>,
-}
-
-impl Machine {
-    /// One that knows the installation's secrets.
-    fn new(dir: &Path) -> Self {
-        Self::bare(dir)
-            .with("SSH_ENCRYPTION_KEY", KEY)
-            .with("JWT_SECRET", TOKENS)
-    }
-
-    /// One that knows nothing but where its data is to be.
-    fn bare(dir: &Path) -> Self {
-        Self {
-            dir: dir.to_owned(),
-            environment: Vec::new(),
-        }
-    }
-
-    fn with(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ocore"));
-        command
-            .args(arguments)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("OCORE_DATA_DIR", self.dir.join("data"))
-            .env("OCORE_LISTEN", "127.0.0.1:0")
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    fn ok(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(
-            output.status.success(),
-            "ocore {}: {}",
-            arguments.join(" "),
-            all(&output)
-        );
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        serde_json::from_str(&self.ok(&[arguments, &["--json"]].concat())).unwrap()
-    }
-
-    /// Expected to fail; answers what it said, which holds no secret.
-    fn refused(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(
-            !output.status.success(),
-            "ocore {} is to fail: {}",
-            arguments.join(" "),
-            all(&output)
-        );
-        assert!(!all(&output).contains("canary"), "{}", all(&output));
-        all(&output)
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.dir.join("data/postgres")
-    }
-
-    /// SQL on its own database, while something runs on it.
-    fn sql(&self, sql: &str) -> String {
-        psql(
-            &format!("host={} user=ocore dbname=ocore", self.socket().display()),
-            sql,
-        )
-    }
-}
-
-fn psql(to: &str, sql: &str) -> String {
-    let output = Command::new("psql")
-        .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", to, "-c", sql])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{sql}: {}", all(&output));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-fn all(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
-
-/// `ocore serve`, until it is stopped.
-struct Serve {
-    process: Child,
-    address: String,
-}
-
-impl Serve {
-    fn start(machine: &Machine) -> Self {
-        let mut process = machine.command(&["serve"]).spawn().unwrap();
-        for line in BufReader::new(process.stdout.take().unwrap()).lines() {
-            if let Some((_, rest)) = line.unwrap().split_once("listens on http://") {
-                let address = rest.split_whitespace().next().unwrap().to_owned();
-                // Heard out, so that it never waits to be heard.
-                let mut log = process.stderr.take().unwrap();
-                thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-                return Self { process, address };
-            }
-        }
-        let output = process.wait_with_output().unwrap();
-        panic!("it ended: {}", all(&output));
-    }
-
-    fn get(&self, path: &str, token: &str) -> Value {
-        let header = format!("authorization: Bearer {token}");
-        let output = Command::new("curl")
-            .args([
-                "-fsS",
-                "-m",
-                "20",
-                "-H",
-                &header,
-                &format!("http://{}{path}", self.address),
-            ])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{path}: {}", all(&output));
-        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
-    }
-
-    fn stop(mut self) {
-        kill(
-            Pid::from_raw(i32::try_from(self.process.id()).unwrap()),
-            Signal::SIGTERM,
-        )
-        .unwrap();
-        assert!(self.process.wait().unwrap().success());
-    }
-}
-
-impl Drop for Serve {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// A directory in which PostgreSQL's own user finds its way.
-fn folder() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o711)).unwrap();
-    dir
-}
-
-fn path(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// A pair of keys: the file with the secret one, and the public one.
-fn pair(machine: &Machine, file: &Path) -> String {
-    let output = machine.run(&["backup", "key"]);
-    fs::write(file, &output.stdout).unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    said.trim()
-        .strip_prefix("OCORE_BACKUP_RECIPIENTS=")
-        .unwrap()
-        .to_owned()
-}
-
-fn backup_files(dir: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    found.sort();
-    found
-}
+use crate::machine::{KEY, Machine, Serve, TOKENS, all, backup_files, folder, pair, path, psql};
 
 fn state_of<'a>(list: &'a Value, name: &str) -> &'a str {
     let items = list["items"].as_array().unwrap();
@@ -220,6 +25,11 @@ fn state_of<'a>(list: &'a Value, name: &str) -> &'a str {
         .as_str()
         .unwrap()
 }
+
+/// Takes the newest changes of the schema away, as if the version before had made the database.
+pub(crate) const UNDONE: &str = "delete from _sqlx_migrations where version >= 20261130030000;
+    drop table control_plane_backups, control_plane, schema_changes; alter table workers drop column version;
+    drop index recovery_drills_own, operations_retry_of;";
 
 /// What is true only at the moment of the backup.
 const UNDER_WAY: &str = "
@@ -420,7 +230,7 @@ fn a_backup_is_made_tried_out_and_restored_on_a_machine_that_has_nothing() {
     );
     new.sql("update control_plane set superseded_by = epoch + 100, superseded_at = now()");
     let until = Instant::now() + Duration::from_secs(30);
-    while serve.process.try_wait().unwrap().is_none() {
+    while serve.runs() {
         assert!(Instant::now() < until, "it still serves");
         thread::sleep(Duration::from_millis(100));
     }
@@ -472,10 +282,7 @@ async fn without_a_superuser_and_before_a_change_of_the_schema() {
         "{check}"
     );
     let file = PathBuf::from(plane.json(&["backup", "create"])["file"].as_str().unwrap());
-    let undone = "delete from _sqlx_migrations where version >= 20261130030000;
-        drop table control_plane_backups, control_plane, schema_changes; alter table workers drop column version;
-        drop index recovery_drills_own, operations_retry_of;";
-    psql(&plain, undone);
+    psql(&plain, UNDONE);
     psql(
         &plain,
         "insert into workers (id, host, pid) values (gen_random_uuid(), 'old', 7)",
@@ -502,7 +309,7 @@ async fn without_a_superuser_and_before_a_change_of_the_schema() {
         "t"
     );
     // Where nothing says how a backup is made there is none to go back to.
-    psql(&plain, undone);
+    psql(&plain, UNDONE);
     let unarmed = Machine::new(&at("a")).with("DATABASE_URL", &url("plain"));
     let output = unarmed.run(&["upgrade", "--check"]);
     assert_eq!(output.status.code(), Some(4), "{}", all(&output));
