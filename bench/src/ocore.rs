@@ -62,6 +62,7 @@ impl Ocore {
         };
         for line in BufReader::new(output).lines() {
             let line = line?;
+            // Only at the first start on a database.
             if let Some((_, token)) = line.split_once("OCORE_TOKEN=") {
                 token.trim().clone_into(&mut ocore.token);
             }
@@ -70,8 +71,6 @@ impl Ocore {
                     .next()
                     .unwrap_or_default()
                     .clone_into(&mut ocore.url);
-            }
-            if !ocore.token.is_empty() && !ocore.url.is_empty() {
                 return Ok(ocore);
             }
         }

@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use chrono::{TimeDelta, Utc};
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -153,6 +153,10 @@ async fn measure(binary: &Path, database: &str) -> Result<Figures> {
         "MB",
         most,
     );
+    if pushing.is_finished() {
+        pushing.await??;
+        bail!("the agents stopped pushing");
+    }
     pushing.abort();
     Ok(figures)
 }
@@ -380,7 +384,7 @@ fn request(customers: &[Customer], number: usize) -> Result<(Asked, Request<Full
         ),
         Asked::Audit => (Method::GET, "/api/audit-logs?limit=50".to_owned(), String::new()),
         Asked::Placement => {
-            let body = r#"{"odooVersion":"19.0","workers":2,"memory":1073741824}"#.to_owned();
+            let body = r#"{"workers":2,"memoryLimitBytes":1073741824}"#.to_owned();
             (Method::POST, "/api/placement".to_owned(), body)
         }
         Asked::Change => {

@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
+    thread::available_parallelism,
     time::{Duration, Instant},
 };
 
@@ -102,8 +103,11 @@ fn tests(fast: bool) -> Result<()> {
         ocore_testbed::images()?;
     }
     let postgres = Postgres::start()?;
+    // Half of their time they wait: for a database to be made, or for something to be over.
+    let threads = 2 * available_parallelism()?.get();
     run(nextest(if fast { "fast" } else { "default" })
         .arg("--workspace")
+        .arg(format!("--test-threads={threads}"))
         .env("DATABASE_URL", postgres.url("postgres"))
         .env("PG_BIN", postgres::programs()?))
 }
