@@ -53,7 +53,7 @@ fn duties(times: Times) -> Vec<Box<dyn Duty>> {
         Box::new(Observer::new(times.health_interval)),
         Box::new(Polling::default()),
         Box::new(Rollup),
-        Box::new(Evaluation),
+        Box::new(Evaluation::default()),
         Box::new(Expiry {
             operations: times.operations_kept,
         }),

@@ -1,6 +1,8 @@
 //! What follows for servers from SSH and their agents together: both vantage points have to agree before one is called
 //! unreachable. What the looks showed is in rows, so that whoever leads can tell.
 
+use std::collections::HashSet;
+
 use chrono::Utc;
 use ocore_domain::{
     Problem,
@@ -16,16 +18,18 @@ use uuid::Uuid;
 
 use crate::{Hands, observer::blind};
 
-/// Draws the conclusions that are due.
-pub(crate) async fn settle(hands: &Hands) -> Result<(), Problem> {
+/// Draws the conclusions that are due. `news` are the servers whose agents told something that was not looked at.
+pub(crate) async fn settle(hands: &Hands, news: &[Uuid]) -> Result<(), Problem> {
+    let news: HashSet<&Uuid> = news.iter().collect();
     let standings = checks::standings(&mut *hands.store().connection().await?).await?;
     let mut by_agent: Vec<Uuid> = Vec::new();
     for standing in standings {
         let Some(now) = reach(standing.ssh, standing.agent, Utc::now()) else {
             continue;
         };
-        if now == Reach::SshUnreachable {
-            by_agent.push(standing.server_id.uuid());
+        let id = standing.server_id.uuid();
+        if now == Reach::SshUnreachable && news.contains(&id) {
+            by_agent.push(id);
         }
         if now != standing.reach || is_to_be_told(&standing, now) {
             conclude(hands, &standing, now).await?;

@@ -13,7 +13,7 @@ use ocore_store::{
     alerts::{
         events::{self, Cause, NewEvent},
         readings::{self, Row},
-        rules::{self, Rule},
+        rules::{self, Rule, Version},
         states::{self, State},
     },
     availability,
@@ -44,15 +44,45 @@ struct Changes {
     tell_end: Vec<Uuid>,
 }
 
+/// What was judged, by which rules, as of which newest sample: it need not be judged again.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    rules: Option<Version>,
+    servers: HashMap<Uuid, DateTime<Utc>>,
+}
+
+impl Judged {
+    /// What is newer than this.
+    async fn news(&self, conn: &mut PgConnection) -> Result<(Self, Vec<Uuid>), Problem> {
+        let now = Self {
+            rules: Some(rules::version(conn).await?),
+            servers: readings::newest(conn).await?.into_iter().collect(),
+        };
+        let is_new = |(server, at): &(&Uuid, &DateTime<Utc>)| {
+            now.rules != self.rules || self.servers.get(*server) != Some(*at)
+        };
+        let news = now.servers.iter().filter(is_new).map(|(server, _)| *server);
+        let news = news.collect();
+        Ok((now, news))
+    }
+}
+
 /// Looks at everything once: who can be reached, which rules are broken, what was up.
 pub async fn evaluate(hands: &Hands) -> Result<(), Problem> {
-    reach::settle(hands).await?;
+    evaluate_news(hands, &mut Judged::default()).await
+}
+
+/// The same, and at samples only that were not judged.
+pub(super) async fn evaluate_news(hands: &Hands, judged: &mut Judged) -> Result<(), Problem> {
+    // What comes in while it is judged is new again the next time.
+    let (newest, news) = judged.news(&mut *hands.store().connection().await?).await?;
+    reach::settle(hands, &news).await?;
     let mut tx = hands.store().begin().await?;
     states::lock(&mut tx).await?;
     // After the lock: it may have been waited for.
     let now = Utc::now();
     rules::ensure_presets(&mut tx, None).await?;
-    let (rows, states) = read(&mut tx).await?;
+    let (rows, states) = read(&mut tx, &news).await?;
     let mut ids: HashSet<Uuid> = rows.keys().map(|key| key.0).collect();
     ids.extend(states.keys().map(|key| key.0));
     let ids: Vec<Uuid> = ids.into_iter().collect();
@@ -66,13 +96,17 @@ pub async fn evaluate(hands: &Hands) -> Result<(), Problem> {
     write(hands, &mut tx, changes, now).await?;
     availability::note(&mut tx, WATCHED).await?;
     tx.commit().await.map_err(ocore_store::Error::from)?;
+    *judged = newest;
     Ok(())
 }
 
-async fn read(conn: &mut PgConnection) -> Result<(HashMap<Key, Row>, HashMap<Key, State>), Problem> {
+async fn read(
+    conn: &mut PgConnection,
+    news: &[Uuid],
+) -> Result<(HashMap<Key, Row>, HashMap<Key, State>), Problem> {
     let mut rows = readings::of_states(conn).await?;
-    rows.extend(readings::of_servers(conn).await?);
-    rows.extend(readings::of_instances(conn).await?);
+    rows.extend(readings::of_servers(conn, news).await?);
+    rows.extend(readings::of_instances(conn, news).await?);
     let rows = rows
         .into_iter()
         .map(|row| ((row.rule_id, row.subject_id), row))

@@ -14,12 +14,16 @@ use ocore_store::{alerts::events, availability, deliveries, people_told};
 pub(crate) use deliver::deliver;
 pub use deliver::{MAX_ATTEMPTS, deliver_now};
 pub use evaluate::evaluate;
+use evaluate::{Judged, evaluate_news};
 pub use tell::{Told, tell, test_deliveries, vapid};
 
 use crate::{Hands, leader::Duty};
 
 /// Evaluates the rules. A server that died is alerted of this long after it is known.
-pub(crate) struct Evaluation;
+#[derive(Default)]
+pub(crate) struct Evaluation {
+    judged: Judged,
+}
 
 #[async_trait]
 impl Duty for Evaluation {
@@ -32,7 +36,7 @@ impl Duty for Evaluation {
     }
 
     async fn fulfil(&mut self, hands: &Hands) -> Result<(), Problem> {
-        evaluate(hands).await
+        evaluate_news(hands, &mut self.judged).await
     }
 }
 

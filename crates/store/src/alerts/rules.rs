@@ -45,6 +45,25 @@ impl Rule {
     }
 }
 
+/// Which rules there are, for telling whether they are others than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// How many.
+    pub count: i64,
+    /// When the last of them was changed.
+    pub updated_at: Option<DateTime<Utc>>,
+}
+
+/// Which rules there are now.
+pub async fn version(conn: &mut PgConnection) -> Result<Version> {
+    Ok(sqlx::query_as!(
+        Version,
+        r#"select count(*) as "count!", max(updated_at) as updated_at from alert_rules"#
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// What a person chose of a rule.
 #[derive(Clone, Debug)]
 pub struct Chosen {
