@@ -186,15 +186,14 @@ async fn answer(
             Err(problem) => problem,
         };
         let since = *since.get_or_insert_with(Utc::now);
-        // One that is known to be away is tried once a round.
+        // One that is known to be away, or to be reached by its agent only, is tried once a round.
         let is_away = server.status == ServerStatus::Unreachable;
-        let believed = tries == AGAIN || is_away;
-        checks::ssh_failed(
+        let believed = checks::ssh_failed(
             &mut *hands.store().connection().await?,
             server.id,
             server.organization_id,
             since,
-            believed,
+            tries == AGAIN || is_away,
             &problem.detail,
         )
         .await?;

@@ -50,7 +50,8 @@ pub async fn ssh_answered(
     Ok(())
 }
 
-/// SSH failed, from a time on. `confirmed`: it was tried again as often as it takes to believe it.
+/// SSH failed, from a time on. `confirmed`: it was tried again as often as it takes to believe it. Answers whether that was so,
+/// now or at a look before.
 pub async fn ssh_failed(
     conn: &mut PgConnection,
     server: ServerId,
@@ -58,22 +59,23 @@ pub async fn ssh_failed(
     since: DateTime<Utc>,
     confirmed: bool,
     detail: &str,
-) -> Result<()> {
-    sqlx::query!(
+) -> Result<bool> {
+    let is_confirmed = sqlx::query_scalar!(
         "insert into server_checks (server_id, organization_id, ssh_failing_since, ssh_confirmed, ssh_detail)
          values ($1, $2, $3, $4, $5)
          on conflict (server_id) do update set checked_at = now(),
              ssh_failing_since = coalesce(server_checks.ssh_failing_since, excluded.ssh_failing_since),
-             ssh_confirmed = server_checks.ssh_confirmed or excluded.ssh_confirmed, ssh_detail = excluded.ssh_detail",
+             ssh_confirmed = server_checks.ssh_confirmed or excluded.ssh_confirmed, ssh_detail = excluded.ssh_detail
+         returning ssh_confirmed",
         server as ServerId,
         organization as OrganizationId,
         since,
         confirmed,
         detail,
     )
-    .execute(conn)
+    .fetch_one(conn)
     .await?;
-    Ok(())
+    Ok(is_confirmed)
 }
 
 /// What became of asking Docker: none, or why it did not answer.
