@@ -1,7 +1,5 @@
 //! Activity is deleted after a while.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use chrono::{TimeDelta, Utc};
 use ocore_domain::OrganizationId;
 use ocore_store::activity;
