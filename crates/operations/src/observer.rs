@@ -186,14 +186,13 @@ async fn answer(
             Err(problem) => problem,
         };
         let since = *since.get_or_insert_with(Utc::now);
-        // One that is known to be away, or to be reached by its agent only, is tried once a round.
-        let is_away = server.status == ServerStatus::Unreachable;
+        // Where it was believed before, once a round is enough.
         let believed = checks::ssh_failed(
             &mut *hands.store().connection().await?,
             server.id,
             server.organization_id,
             since,
-            tries == AGAIN || is_away,
+            tries == AGAIN,
             &problem.detail,
         )
         .await?;
