@@ -25,10 +25,15 @@ use crate::{
     only_waits,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// How often a worker says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(4);
 /// After how much silence a worker is given up for lost.
 const SILENCE: Duration = Duration::from_secs(15);
+/// After how long it is tried again to give something back.
+const AGAIN: Duration = Duration::from_secs(1);
 /// An operation that was claimed this often and never ended is ended as failed.
 const CLAIMS: i32 = 50;
 
@@ -265,11 +270,27 @@ impl Worker {
         }
     }
 
-    /// Gives back what this worker could not end, to be tried again after a pause. Misses if another has it already.
+    /// Gives back what this worker could not end, to be tried again after a pause. Misses if another has it already. While the
+    /// database cannot be had it is tried on: this worker lives, so nobody would take from it what it does not do.
     async fn give_back(&self, claim: &Claimed) {
         let pause = Duration::from_secs(u64::from(claim.attempt.unsigned_abs().min(12)) * 5);
-        if let Ok(mut conn) = self.hands.store().connection().await {
-            let _ = operations::release(&mut conn, claim, pause).await;
+        loop {
+            let given = async {
+                let mut conn = self.hands.store().connection().await?;
+                operations::release(&mut conn, claim, pause).await
+            };
+            match given.await {
+                // One that stops leaves the list, and what it held is freed.
+                Err(error) if error.is_unavailable() && !self.stopping.is_cancelled() => {
+                    tracing::warn!(operation = %claim.id, %error, "it could not be given back; it is tried again");
+                    sleep(AGAIN).await;
+                }
+                Err(error) => {
+                    tracing::error!(operation = %claim.id, %error, "it could not be given back");
+                    return;
+                }
+                Ok(_) => return,
+            }
         }
     }
 

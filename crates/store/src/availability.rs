@@ -32,6 +32,19 @@ pub async fn note(conn: &mut PgConnection, patience: f64) -> Result<()> {
         .execute(&mut *conn)
         .await?;
     }
+    // Mostly nothing did: one look at all of them, and not three.
+    let is_as_noted = sqlx::query_scalar!(
+        r#"select not exists (
+               select from availability_states st
+               full join (select subject_id, state from availability where to_at is null) a using (subject_id)
+               where a.state is distinct from st.state
+           ) as "is_as_noted!""#
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    if is_as_noted {
+        return Ok(());
+    }
     sqlx::query!(
         "update availability a set to_at = greatest(coalesce(st.since, now()), a.from_at + interval '1 microsecond')
          from availability_states st where a.subject_id = st.subject_id and a.to_at is null and a.state <> st.state"

@@ -60,6 +60,8 @@ pub struct Facts {
     pub fsync: bool,
     /// Whether it is on.
     pub full_page_writes: bool,
+    /// Whether statements are compiled; of a connection without a pooler never, as oCore turns it off.
+    pub jit: bool,
     /// As a commit of oCore finds it.
     pub synchronous_commit: String,
     /// Settings that are in force after a restart only.
@@ -92,6 +94,7 @@ pub async fn facts(conn: &mut PgConnection) -> Result<Facts> {
              current_setting('autovacuum')::boolean as autovacuum,
              current_setting('fsync')::boolean as fsync,
              current_setting('full_page_writes')::boolean as full_page_writes,
+             current_setting('jit')::boolean as jit,
              current_setting('synchronous_commit') as synchronous_commit,
              array(select name from pg_settings where pending_restart order by name) as pending_restart
          from pg_roles r, pg_database d left join pg_stat_ssl s on s.pid = pg_backend_pid()

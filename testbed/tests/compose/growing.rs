@@ -28,6 +28,7 @@ fn an_installation_grows_from_its_own_database_to_another_and_to_pgbouncer() {
     told.tell("healthy");
     limits::assert_held(&installation);
     pages(&installation);
+    reviewed(&installation);
 
     installation.first_administrator();
     assert!(
@@ -39,7 +40,7 @@ fn an_installation_grows_from_its_own_database_to_another_and_to_pgbouncer() {
         "events by the frontend"
     );
     installation.add_server(ONE);
-    log_in(ONE, &installation.create("one"));
+    life(&installation, "one");
     told.tell("the first Odoo");
 
     hog(&installation);
@@ -52,12 +53,12 @@ fn an_installation_grows_from_its_own_database_to_another_and_to_pgbouncer() {
 
     let database = Database::start();
     elsewhere(&installation, &database);
-    log_in(ONE, &installation.create("two"));
+    life(&installation, "two");
     no_secrets(&installation);
     told.tell("a database elsewhere");
 
     pgbouncer(&installation, &database);
-    log_in(ONE, &installation.create("three"));
+    life(&installation, "three");
     no_secrets(&installation);
     told.tell("PgBouncer");
     for name in ["one", "two", "three"] {
@@ -78,6 +79,25 @@ impl Told {
     }
 }
 
+/// What every Odoo goes through, however the database is reached: made, entered, changed, stopped, started, entered again.
+fn life(installation: &Installation, name: &str) {
+    let mut created = installation.create(name);
+    log_in(ONE, &created);
+    for change in [
+        &["update", name, "--log-level", "warn"][..],
+        &["stop", name],
+        &["start", name],
+    ] {
+        let done = installation.ocore(&[&["instance"], change].concat());
+        assert_eq!(done["operation"]["state"], "done", "{change:?}: {done}");
+    }
+    created["instance"] = installation.ocore(&["instance", "show", name]);
+    assert_eq!(created["instance"]["status"], "running", "{created}");
+    log_in(ONE, &created);
+    let conf = ONE.sh(&format!("docker exec ocore-{name} cat /etc/odoo/odoo.conf"));
+    assert!(conf.contains("log_level = warn"), "{conf}");
+}
+
 /// The dashboard and the API by one address, through Caddy and through the frontend alone.
 fn pages(installation: &Installation) {
     let (status, head, body) = installation.ask("GET", "/servers", None);
@@ -92,6 +112,37 @@ fn pages(installation: &Installation) {
     assert_eq!(installation.ask_frontend("/servers").2, body, "the same page");
     assert_eq!(installation.ask_frontend("/health/ready").0, 200);
     assert_eq!(installation.ask_frontend("/api/servers").0, 401);
+}
+
+/// Its own review of the database finds nothing to set.
+fn reviewed(installation: &Installation) {
+    let memory = installation.inspect("postgres")["HostConfig"]["Memory"].to_string();
+    let check = ["exec", "-T", "backend", "ocore", "database", "check", "--json"];
+    let told = installation
+        .compose(&[&check[..], &["--memory", &memory]].concat())
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&told.stdout).unwrap_or_else(|_| panic!("{}", said(&told)));
+    let findings = report["findings"].as_array().unwrap();
+    for setting in [
+        "max_connections",
+        "random_page_cost",
+        "shared_buffers",
+        "effective_cache_size",
+        "work_mem",
+        "maintenance_work_mem",
+        "max_wal_size",
+        "checkpoint_timeout",
+        "synchronous_commit",
+        "jit",
+    ] {
+        let found = findings.iter().find(|found| found["name"] == setting);
+        assert_eq!(
+            found.map(|found| &found["severity"]),
+            Some(&Value::from("good")),
+            "{setting} in {report:#}"
+        );
+    }
 }
 
 /// Something in the backend's container that takes all memory there is: the limit holds, and oCore goes on. Then oCore

@@ -6,6 +6,7 @@ const MIB: u64 = 1024 * 1024;
 
 /// How a PostgreSQL writes and tidies up.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent setting")]
 #[expect(missing_docs, reason = "each field is the setting of the same name")]
 pub struct Upkeep {
     /// In bytes.
@@ -15,6 +16,7 @@ pub struct Upkeep {
     pub autovacuum: bool,
     pub fsync: bool,
     pub full_page_writes: bool,
+    pub jit: bool,
     pub synchronous_commit: String,
 }
 
@@ -71,6 +73,13 @@ pub fn upkeep(seen: &Upkeep) -> Vec<Setting> {
             "300s to 3600s",
             "More often costs writes, more seldom makes recovery after a crash long.",
         ),
+        must(
+            "jit",
+            on_off(seen.jit),
+            !seen.jit,
+            "off",
+            "Compiling a statement about a whole fleet takes longer than the statement; through a pooler oCore cannot turn it off itself.",
+        ),
     ]
 }
 
@@ -86,6 +95,7 @@ mod tests {
             autovacuum: true,
             fsync: true,
             full_page_writes: true,
+            jit: false,
             synchronous_commit: "on".to_owned(),
         };
         let faults = |seen: &Upkeep| -> Vec<&str> {
@@ -101,9 +111,10 @@ mod tests {
             autovacuum: false,
             fsync: false,
             full_page_writes: false,
+            jit: true,
             synchronous_commit: "off".to_owned(),
         };
-        assert_eq!(faults(&careless).len(), 6);
+        assert_eq!(faults(&careless).len(), 7);
         let remote = Upkeep {
             synchronous_commit: "remote_apply".to_owned(),
             ..usual

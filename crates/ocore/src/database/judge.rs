@@ -393,6 +393,7 @@ fn settings(seen: &Seen<'_>) -> Vec<Finding> {
         autovacuum: facts.autovacuum,
         fsync: facts.fsync,
         full_page_writes: facts.full_page_writes,
+        jit: facts.jit,
         synchronous_commit: facts.synchronous_commit.clone(),
     });
     let mut findings: Vec<Finding> = reviewed.iter().chain(&kept).map(setting).collect();
@@ -508,6 +509,7 @@ mod tests {
             autovacuum: true,
             fsync: true,
             full_page_writes: true,
+            jit: false,
             synchronous_commit: "on".to_owned(),
             pending_restart: Vec::new(),
         }

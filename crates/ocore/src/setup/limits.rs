@@ -82,6 +82,7 @@ pub(super) fn of(machine: Machine) -> Vec<(String, String)> {
         if name == "POSTGRES" {
             set("SHARED_BUFFERS", format!("{}MB", memory / 4));
             set("CACHE", format!("{}MB", memory * 3 / 4));
+            set("MAX_WAL_SIZE", format!("{}MB", (memory / 2).max(1024)));
         }
     }
     variables
@@ -111,7 +112,7 @@ mod tests {
             text(2, 3900),
             "BACKEND_CPUS=2 BACKEND_MEMORY=1950M BACKEND_MEMORY_RESERVED=975M FRONTEND_MEMORY=975M \
              FRONTEND_MEMORY_RESERVED=487M POSTGRES_CPUS=2 POSTGRES_MEMORY=1950M POSTGRES_MEMORY_RESERVED=975M \
-             POSTGRES_SHARED_BUFFERS=487MB POSTGRES_CACHE=1462MB"
+             POSTGRES_SHARED_BUFFERS=487MB POSTGRES_CACHE=1462MB POSTGRES_MAX_WAL_SIZE=1024MB"
         );
     }
 }

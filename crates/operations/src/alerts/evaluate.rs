@@ -105,8 +105,7 @@ async fn read(
     news: &[Uuid],
 ) -> Result<(HashMap<Key, Row>, HashMap<Key, State>), Problem> {
     let mut rows = readings::of_states(conn).await?;
-    rows.extend(readings::of_servers(conn, news).await?);
-    rows.extend(readings::of_instances(conn, news).await?);
+    rows.extend(readings::of_samples(conn, news).await?);
     let rows = rows
         .into_iter()
         .map(|row| ((row.rule_id, row.subject_id), row))

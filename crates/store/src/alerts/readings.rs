@@ -41,19 +41,37 @@ pub async fn newest(conn: &mut PgConnection) -> Result<Vec<(Uuid, DateTime<Utc>)
     Ok(rows.into_iter().map(|row| (row.server_id, row.at)).collect())
 }
 
+/// What samples show: of these servers and the instances on them, and of what stands somewhere; in a transaction.
+pub async fn of_samples(conn: &mut PgConnection, servers: &[Uuid]) -> Result<Vec<Row>> {
+    // Samples begin a new partition every ten minutes. A plan that was made while one was known to be empty would read all of
+    // it, for each server and instance, until PostgreSQL looks at it again.
+    sqlx::query("set local enable_seqscan = off")
+        .execute(&mut *conn)
+        .await?;
+    let mut rows = of_servers(conn, servers).await?;
+    rows.extend(of_instances(conn, servers).await?);
+    sqlx::query("set local enable_seqscan = on").execute(conn).await?;
+    Ok(rows)
+}
+
 /// What samples of servers show: of these, and of those that stand somewhere.
-pub async fn of_servers(conn: &mut PgConnection, servers: &[Uuid]) -> Result<Vec<Row>> {
+async fn of_servers(conn: &mut PgConnection, servers: &[Uuid]) -> Result<Vec<Row>> {
     Ok(sqlx::query_as!(
         Row,
-        r#"with windows as (
-               select distinct minutes from alert_rules
+        r#"with measured as (
+               select * from alert_rules
                where enabled and subject_kind = 'server' and minutes > 0
+                   and metric not in ('serverUnreachable', 'sshUnreachable', 'dockerUnavailable', 'agentSilent')
+           ), windows as (
+               select distinct minutes from measured
+           ), standing as (
+               select st.subject_id from alert_states st join measured on measured.id = st.rule_id
            ), newest as (
                select l.server_id, l.organization_id, l.at, l.source, s.name
                from server_latest l join servers s on s.id = l.server_id
                where l.received_at > now() - interval '3 minutes' and s.status in ('active', 'unreachable', 'failed')
-                   and (l.server_id = any($1) or exists (select from alert_states st where st.subject_id = l.server_id))
-           ), seen as (
+                   and (l.server_id = any($1) or l.server_id in (select subject_id from standing))
+           ), seen as materialized (
                select n.server_id, n.organization_id, n.name, w.minutes, m.*
                from newest n cross join windows w cross join lateral (
                    select sum(step) as covered,
@@ -87,7 +105,7 @@ pub async fn of_servers(conn: &mut PgConnection, servers: &[Uuid]) -> Result<Vec
                -- A kill is one, however little else was seen.
                ('serverOomKills', s.oom, 3600::real)
            ) as v (metric, value, covered)
-           join alert_rules r on r.organization_id = s.organization_id and r.metric = v.metric and r.enabled
+           join measured r on r.organization_id = s.organization_id and r.metric = v.metric
                and r.minutes = s.minutes and (r.server_ids is null or s.server_id = any(r.server_ids))
            left join alert_states st on st.rule_id = r.id and st.subject_id = s.server_id
            where st.rule_id is not null or case r.operator
@@ -100,19 +118,23 @@ pub async fn of_servers(conn: &mut PgConnection, servers: &[Uuid]) -> Result<Vec
 }
 
 /// What samples of instances show: of those on these servers, and of those that stand somewhere.
-pub async fn of_instances(conn: &mut PgConnection, servers: &[Uuid]) -> Result<Vec<Row>> {
+async fn of_instances(conn: &mut PgConnection, servers: &[Uuid]) -> Result<Vec<Row>> {
     Ok(sqlx::query_as!(
         Row,
-        r#"with windows as (
-               select distinct minutes from alert_rules
+        r#"with measured as (
+               select * from alert_rules
                where enabled and subject_kind = 'instance' and minutes > 0
                    and metric not in ('instanceDown', 'instanceUnhealthy')
+           ), windows as (
+               select distinct minutes from measured
+           ), standing as (
+               select st.subject_id from alert_states st join measured on measured.id = st.rule_id
            ), newest as (
                select i.id, i.organization_id, i.server_id, i.name, l.at, l.source
                from server_latest l join instances i on i.server_id = l.server_id
                where l.received_at > now() - interval '3 minutes' and i.status = 'running'
-                   and (i.server_id = any($1) or exists (select from alert_states st where st.subject_id = i.id))
-           ), seen as (
+                   and (i.server_id = any($1) or i.id in (select subject_id from standing))
+           ), seen as materialized (
                select n.id, n.organization_id, n.server_id, n.name, w.minutes, m.*
                from newest n cross join windows w cross join lateral (
                    select sum(step) as covered,
@@ -133,7 +155,7 @@ pub async fn of_instances(conn: &mut PgConnection, servers: &[Uuid]) -> Result<V
                ('instanceThrottledPercent', s.throttled, s.covered), ('cronLagSeconds', s.cron, s.odoo_covered),
                ('longestRequestMs', s.request, s.log_covered), ('instanceOomKills', s.oom, 3600::real)
            ) as v (metric, value, covered)
-           join alert_rules r on r.organization_id = s.organization_id and r.metric = v.metric and r.enabled
+           join measured r on r.organization_id = s.organization_id and r.metric = v.metric
                and r.minutes = s.minutes and (r.server_ids is null or s.server_id = any(r.server_ids))
                and (r.instance_ids is null or s.id = any(r.instance_ids))
            left join alert_states st on st.rule_id = r.id and st.subject_id = s.id
@@ -150,7 +172,16 @@ pub async fn of_instances(conn: &mut PgConnection, servers: &[Uuid]) -> Result<V
 pub async fn of_states(conn: &mut PgConnection) -> Result<Vec<Row>> {
     Ok(sqlx::query_as!(
         Row,
-        r#"select r.id as "rule_id!", s.id as "subject_id!", s.name as "subject_name!", s.id as "server_id!",
+        r#"with amiss as (
+               -- Instances that may break a rule, which are few: the others need not meet the rules.
+               select i.id
+               from instances i left join server_checks c on c.server_id = i.server_id
+               where i.status = 'running' and case i.health
+                   when 'unknown' then c.reach = 'unreachable' or c.docker_failures >= 2
+                   else i.health in ('down', 'unhealthy') end
+               union select subject_id from alert_states
+           )
+           select r.id as "rule_id!", s.id as "subject_id!", s.name as "subject_name!", s.id as "server_id!",
                v.holds::int::float8 as value, 0::float8 as "covered_seconds!", v.detail
            from alert_rules r
            join servers s on s.organization_id = r.organization_id and (r.server_ids is null or s.id = any(r.server_ids))
@@ -177,8 +208,8 @@ pub async fn of_states(conn: &mut PgConnection) -> Result<Vec<Row>> {
                and s.status in ('active', 'unreachable', 'failed') and (v.holds or st.rule_id is not null)
            union all
            select r.id, i.id, i.name, i.server_id, v.holds::int::float8, 0::float8, i.health_detail
-           from alert_rules r
-           join instances i on i.organization_id = r.organization_id
+           from amiss join instances i on i.id = amiss.id
+           join alert_rules r on r.organization_id = i.organization_id
                and (r.instance_ids is null or i.id = any(r.instance_ids))
                and (r.server_ids is null or i.server_id = any(r.server_ids))
            left join server_checks c on c.server_id = i.server_id

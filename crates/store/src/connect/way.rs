@@ -43,11 +43,13 @@ pub(super) async fn find(options: &PgConnectOptions) -> Result<Way> {
 }
 
 /// The options of a connection that goes straight to the server: there the server is told to notice as quickly as oCore
-/// does that the other end is gone, so that a process that vanishes holds no lock for long.
+/// does that the other end is gone, so that a process that vanishes holds no lock for long. And to compile no statement:
+/// those about a whole fleet look dear enough to be, and it takes longer than they do.
 pub(super) fn direct(options: &PgConnectOptions) -> PgConnectOptions {
     let unheard = UNHEARD.as_millis().to_string();
     options.clone().options([
         (MARK, "direct"),
+        ("jit", "off"),
         ("tcp_keepalives_idle", "5"),
         ("tcp_keepalives_interval", "3"),
         ("tcp_keepalives_count", "3"),
