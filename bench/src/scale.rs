@@ -50,6 +50,8 @@ const INSTANCES_EACH: i32 = 10;
 const RATE: u32 = 500;
 /// How long each rate is held.
 const HELD: Duration = Duration::from_secs(30);
+/// Seconds of which the output tells by themselves.
+const PART: u64 = 3;
 /// Connections of those who ask.
 const CLIENTS: usize = 64;
 /// Seconds between two pushes of an agent.
@@ -83,7 +85,7 @@ const MIX: [(usize, Asked); 12] = [
     (5, Asked::Change),
 ];
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     Instances,
     Instance,
@@ -97,6 +99,15 @@ enum Asked {
     Audit,
     Placement,
     Change,
+}
+
+/// A request that was answered.
+struct Answered {
+    asked: Asked,
+    /// Since the load began.
+    due: Duration,
+    /// From when it was due, in ms.
+    took: f64,
 }
 
 /// What one organization has, and what opens it.
@@ -124,9 +135,10 @@ async fn measure(binary: &Path, database: &str) -> Result<Figures> {
     let address = ocore.url().trim_start_matches("http://").to_owned();
 
     let pushing = tokio::spawn(push(address.clone(), agents));
-    // Every agent has been heard once, and every statement is prepared.
-    sleep(Duration::from_secs(PUSH)).await;
-    load(&address, &customers, RATE / 5, Duration::from_secs(5)).await?;
+    // Every agent has been heard, servers whose SSH is refused have been told of, and every connection has its statements
+    // prepared: PostgreSQL keeps a plan from the sixth time on.
+    sleep(Duration::from_secs(PUSH) * 3).await;
+    load(&address, &customers, RATE, Duration::from_secs(15)).await?;
 
     let mut figures = Figures::default();
     for (rate, names, most) in [
@@ -143,12 +155,14 @@ async fn measure(binary: &Path, database: &str) -> Result<Figures> {
         (RATE * 4, ["2,000 a second: p50", "2,000 a second: p99"], None),
     ] {
         let before = ocore.cpu()?;
-        let took = load(&address, &customers, rate, HELD).await?;
+        let answered = load(&address, &customers, rate, HELD).await?;
         let cpu = (ocore.cpu()? - before) / HELD.as_secs_f64() * 100.0;
         println!(
             "  {rate}/s: {cpu:.0} % of a core by ocore, {:.0} MB",
             ocore.resident()?
         );
+        tell(&answered);
+        let took: Vec<f64> = answered.iter().map(|answered| answered.took).collect();
         figures.add(names[0], quantile(&took, 0.5), "ms", None);
         figures.add(names[1], quantile(&took, 0.99), "ms", most.map(Target::AtMost));
         if rate == RATE {
@@ -168,6 +182,20 @@ async fn measure(binary: &Path, database: &str) -> Result<Figures> {
     }
     pushing.abort();
     Ok(figures)
+}
+
+/// Which requests took long, and when, for who looks for the reason.
+fn tell(answered: &[Answered]) {
+    let told = |which: &dyn Fn(&Answered) -> bool| {
+        let took = answered.iter().filter(|answered| which(answered));
+        let took: Vec<f64> = took.map(|answered| answered.took).collect();
+        format!("{:.1}/{:.1}", quantile(&took, 0.5), quantile(&took, 0.99))
+    };
+    let kinds = MIX.map(|(_, asked)| format!("{asked:?} {}", told(&|answered| answered.asked == asked)));
+    println!("  p50/p99 in ms: {}", kinds.join(", "));
+    let parts = HELD.as_secs() / PART;
+    let parts = (0..parts).map(|part| told(&|answered| answered.due.as_secs() / PART == part));
+    println!("  every {PART} s: {}", parts.collect::<Vec<_>>().join(", "));
 }
 
 /// The organizations with all that is theirs, and a history.
@@ -321,8 +349,13 @@ async fn push(address: String, agents: Vec<(SecretString, ocore_telemetry::Batch
     }
 }
 
-/// Asks at a steady rate; answers how long each took from when it was due, in ms. None may fail.
-async fn load(address: &str, customers: &Arc<Vec<Customer>>, rate: u32, held: Duration) -> Result<Vec<f64>> {
+/// Asks at a steady rate. None may fail.
+async fn load(
+    address: &str,
+    customers: &Arc<Vec<Customer>>,
+    rate: u32,
+    held: Duration,
+) -> Result<Vec<Answered>> {
     let all = usize::try_from(rate)? * usize::try_from(held.as_secs())?;
     let next = Arc::new(AtomicUsize::new(0));
     let took = Arc::new(Mutex::new(Vec::with_capacity(all)));
@@ -344,7 +377,11 @@ async fn load(address: &str, customers: &Arc<Vec<Customer>>, rate: u32, held: Du
                 send(&mut client, request)
                     .await
                     .with_context(|| format!("{asked:?}"))?;
-                mine.push(due.elapsed().as_secs_f64() * 1e3);
+                mine.push(Answered {
+                    asked,
+                    due: due.duration_since(began),
+                    took: due.elapsed().as_secs_f64() * 1e3,
+                });
             }
             took.lock().await.extend(mine);
             anyhow::Ok(())

@@ -1,4 +1,4 @@
-//! What rules are judged by: of all rules and organizations in three statements, and only what is worth judging, which is
+//! What rules are judged by: of all rules and organizations together, and only what is worth judging, which is
 //! what breaks its rule and what stands somewhere already. Samples are looked at of those servers only that have brought some
 //! since they were judged, and of what stands somewhere: of a thousand servers that is a sixth at a time.
 //!
@@ -41,21 +41,20 @@ pub async fn newest(conn: &mut PgConnection) -> Result<Vec<(Uuid, DateTime<Utc>)
     Ok(rows.into_iter().map(|row| (row.server_id, row.at)).collect())
 }
 
-/// What samples show: of these servers and the instances on them, and of what stands somewhere; in a transaction.
-pub async fn of_samples(conn: &mut PgConnection, servers: &[Uuid]) -> Result<Vec<Row>> {
+/// What samples show: of these servers and the instances on them, and if asked for of what stands somewhere; in a transaction.
+pub async fn of_samples(conn: &mut PgConnection, servers: &[Uuid], standing: bool) -> Result<Vec<Row>> {
     // Samples begin a new partition every ten minutes. A plan that was made while one was known to be empty would read all of
     // it, for each server and instance, until PostgreSQL looks at it again.
     sqlx::query("set local enable_seqscan = off")
         .execute(&mut *conn)
         .await?;
-    let mut rows = of_servers(conn, servers).await?;
-    rows.extend(of_instances(conn, servers).await?);
+    let mut rows = of_servers(conn, servers, standing).await?;
+    rows.extend(of_instances(conn, servers, standing).await?);
     sqlx::query("set local enable_seqscan = on").execute(conn).await?;
     Ok(rows)
 }
 
-/// What samples of servers show: of these, and of those that stand somewhere.
-async fn of_servers(conn: &mut PgConnection, servers: &[Uuid]) -> Result<Vec<Row>> {
+async fn of_servers(conn: &mut PgConnection, servers: &[Uuid], standing: bool) -> Result<Vec<Row>> {
     Ok(sqlx::query_as!(
         Row,
         r#"with measured as (
@@ -70,7 +69,7 @@ async fn of_servers(conn: &mut PgConnection, servers: &[Uuid]) -> Result<Vec<Row
                select l.server_id, l.organization_id, l.at, l.source, s.name
                from server_latest l join servers s on s.id = l.server_id
                where l.received_at > now() - interval '3 minutes' and s.status in ('active', 'unreachable', 'failed')
-                   and (l.server_id = any($1) or l.server_id in (select subject_id from standing))
+                   and (l.server_id = any($1) or ($2 and l.server_id in (select subject_id from standing)))
            ), seen as materialized (
                select n.server_id, n.organization_id, n.name, w.minutes, m.*
                from newest n cross join windows w cross join lateral (
@@ -112,13 +111,13 @@ async fn of_servers(conn: &mut PgConnection, servers: &[Uuid]) -> Result<Vec<Row
                when 'gt' then v.value > r.threshold when 'gte' then v.value >= r.threshold
                when 'lt' then v.value < r.threshold else v.value <= r.threshold end"#,
         servers,
+        standing,
     )
     .fetch_all(conn)
     .await?)
 }
 
-/// What samples of instances show: of those on these servers, and of those that stand somewhere.
-async fn of_instances(conn: &mut PgConnection, servers: &[Uuid]) -> Result<Vec<Row>> {
+async fn of_instances(conn: &mut PgConnection, servers: &[Uuid], standing: bool) -> Result<Vec<Row>> {
     Ok(sqlx::query_as!(
         Row,
         r#"with measured as (
@@ -133,7 +132,7 @@ async fn of_instances(conn: &mut PgConnection, servers: &[Uuid]) -> Result<Vec<R
                select i.id, i.organization_id, i.server_id, i.name, l.at, l.source
                from server_latest l join instances i on i.server_id = l.server_id
                where l.received_at > now() - interval '3 minutes' and i.status = 'running'
-                   and (i.server_id = any($1) or i.id in (select subject_id from standing))
+                   and (i.server_id = any($1) or ($2 and i.id in (select subject_id from standing)))
            ), seen as materialized (
                select n.id, n.organization_id, n.server_id, n.name, w.minutes, m.*
                from newest n cross join windows w cross join lateral (
@@ -163,6 +162,7 @@ async fn of_instances(conn: &mut PgConnection, servers: &[Uuid]) -> Result<Vec<R
                when 'gt' then v.value > r.threshold when 'gte' then v.value >= r.threshold
                when 'lt' then v.value < r.threshold else v.value <= r.threshold end"#,
         servers,
+        standing,
     )
     .fetch_all(conn)
     .await?)
