@@ -35,6 +35,8 @@ static UNSOUND: Definition = Definition {
     secrets: None,
 };
 
+const DEFINITIONS: &[&Definition] = &[&UNSOUND];
+
 static FALLS: Notify = Notify::const_new();
 static FELL: AtomicBool = AtomicBool::new(false);
 
@@ -63,7 +65,7 @@ async fn what_panics_is_given_back_even_if_no_connection_can_be_had_then(
     let store = Store::new(pool.clone(), Sealer::new(&"k".repeat(32).into(), &[]));
     let hands = Hands::new(store.clone(), Notifications::listen(pool.clone()));
     let config = Config {
-        definitions: &[&UNSOUND],
+        definitions: DEFINITIONS,
         concurrency: 2,
         bounds: Bounds {
             per_server: 2,
