@@ -289,7 +289,7 @@ impl Worker {
                     tracing::error!(operation = %claim.id, %error, "it could not be given back");
                     return;
                 }
-                Ok(_) => return,
+                Ok(()) => return,
             }
         }
     }
